@@ -1,0 +1,30 @@
+"""The alarm clock: Celery carries messages, the database carries what must happen."""
+
+import logging.config
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hwbc.settings")
+
+app = Celery("hwbc")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["hwbc.standards"])
+
+
+@setup_logging.connect
+def log_like_the_web_server(**kwargs: Any) -> None:
+    """Celery would replace the handlers with its own."""
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_init.connect
+def refuse_the_wrong_login(**kwargs: Any) -> None:
+    """A worker with a login that no wall holds for must not start."""
+    from hwbc.workforce import walls
+
+    walls.refuse()

@@ -1,0 +1,33 @@
+"""Every address of the service. A page that is missing in tests/pages.py fails the build."""
+
+from allauth.account import views as account
+from django.urls import path, re_path
+
+from hwbc import views
+from hwbc.compliance import views as compliance
+from hwbc.kit.views import components
+from hwbc.workforce.access import signed_in
+
+urlpatterns = [
+    path("", compliance.home, name="home"),
+    path("service-status", compliance.status, name="status"),
+    path("components", signed_in(components), name="components"),
+    path("health/live", views.live, name="health_live"),
+    path("health/ready", views.ready, name="health_ready"),
+    # allauth's own pages, one by one: nothing that it adds later opens by itself.
+    path("account/sign-in", account.login, name="account_login"),
+    path("account/sign-out", account.logout, name="account_logout"),
+    path("account/closed", account.account_inactive, name="account_inactive"),
+    path("account/confirm", account.reauthenticate, name="account_reauthenticate"),
+    path("account/password", account.password_change, name="account_change_password"),
+    path("account/password/forgotten", account.password_reset, name="account_reset_password"),
+    path("account/password/forgotten/sent", account.password_reset_done, name="account_reset_password_done"),
+    re_path(
+        r"^account/password/choose/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)$",
+        account.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path("account/password/chosen", account.password_reset_from_key_done, name="account_reset_password_from_key_done"),
+]
+
+handler500 = "hwbc.views.server_error"

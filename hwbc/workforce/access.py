@@ -1,0 +1,215 @@
+"""The front door: who asks, what the page needs, and which rows exist for them.
+
+A page declares what it needs with `@needs(Can.…)`, `@signed_in` or `@public("reason")`; one that declares nothing does
+not open. `FrontDoor` is the innermost middleware: it finds the actor and opens the database's scope around the view.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.template import loader
+
+from hwbc.kit.periods import today
+from hwbc.workforce import walls
+from hwbc.workforce.queries import Granted, reach
+from hwbc.workforce.roles import ASK, Can, Role
+
+if TYPE_CHECKING:
+    from hwbc.workforce.models import User
+
+P = ParamSpec("P")
+_DATABASE_AWAY = (OperationalError, InterfaceError)
+View = Callable[Concatenate["Request", P], HttpResponseBase]
+
+# allauth's pages cannot declare anything themselves: URL name → why it is open to whoever comes, or "signed in".
+SIGNED_IN = "signed in"
+LIBRARY_PAGES = {
+    "account_login": "signing in",
+    "account_logout": "signing out shows the sign-in page to whoever is out already",
+    "account_reset_password": "a forgotten password",
+    "account_reset_password_done": "a forgotten password",
+    "account_reset_password_from_key": "the link in an invitation or of a forgotten password",
+    "account_reset_password_from_key_done": "the link in an invitation or of a forgotten password",
+    "account_inactive": "says that the account is closed",
+    "account_change_password": SIGNED_IN,
+    "account_reauthenticate": SIGNED_IN,
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who asks: a user with live grants, somebody unknown, or a job of the service itself."""
+
+    user_id: int | None
+    name: str
+    grants: tuple[Granted, ...] = ()
+    job: str = ""
+
+    @classmethod
+    def system(cls, job: str) -> "Actor":
+        """A scheduled job or a command. It reaches nothing by itself."""
+        return cls(None, job, job=job)
+
+    def can(self, can: Can) -> bool:
+        """Whether any live grant allows it, anywhere."""
+        return any(grant.allows(can) for grant in self.grants)
+
+    def coaches(self, can: Can) -> frozenset[int]:
+        """The coaches for whom it is allowed."""
+        return frozenset(coach for grant in self.grants if grant.allows(can) for coach in grant.coaches)
+
+    def pcns(self, can: Can) -> frozenset[int]:
+        """The PCNs in which it is allowed."""
+        return frozenset(pcn for grant in self.grants if grant.allows(can) for pcn in grant.pcns)
+
+    def nodes(self, can: Can) -> frozenset[int]:
+        """The organisations, of every kind, at which it is allowed."""
+        return frozenset(node for grant in self.grants if grant.allows(can) for node in grant.nodes)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles held, each once."""
+        return tuple(dict.fromkeys(grant.role for grant in self.grants))
+
+    @cached_property
+    def scope(self) -> walls.Scope:
+        """What the database shows this actor."""
+        return walls.Scope(
+            self.user_id,
+            coaches=tuple(sorted(self.coaches(Can.SEE_STANDING))),
+            pcns=tuple(sorted(self.pcns(Can.SEE_WORK))),
+            care=tuple(sorted(self.pcns(Can.SEE_PATIENTS))),
+        )
+
+
+NOBODY = Actor(None, "somebody not signed in")
+
+
+class Request(HttpRequest):
+    """A request that has come through the front door."""
+
+    actor: Actor
+
+
+class Refused(PermissionDenied):
+    """No live grant of the actor allows what the page needs; says so, and whom to ask."""
+
+    def __init__(self, can: Can) -> None:
+        self.can = can
+        self.reason = f"None of your roles lets you {can.value}."
+        self.ask = f"If you need to, ask {ASK}."
+        super().__init__(self.reason)
+
+
+def actor_of(user: "User", day: Any = None) -> Actor:
+    """The actor that a user is today: also for what is done on a user's behalf by a task."""
+    if not user.is_active:
+        return NOBODY
+    return Actor(user.pk, user.name, reach(user.pk, day or today()))
+
+
+def needs(can: Can) -> Callable[[View[P]], View[P]]:
+    """The page opens for an actor with a live grant that allows `can`; the rows it shows are another matter."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if request.actor.user_id is None:
+                return redirect_to_login(request.get_full_path())
+            if not request.actor.can(can):
+                raise Refused(can)
+            return view(request, *args, **kwargs)
+
+        guarded.declares = can  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def signed_in(view: View[P]) -> View[P]:
+    """The page opens for everybody who has signed in, also without any live grant."""
+
+    @wraps(view)
+    def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if request.actor.user_id is None:
+            return redirect_to_login(request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    guarded.declares = SIGNED_IN  # type: ignore[attr-defined]
+    return guarded
+
+
+def public(reason: str, *, rows: bool = True) -> Callable[[View[P]], View[P]]:
+    """The page opens for whoever comes, for this reason. `rows=False`: it is answered without the database."""
+
+    def decorate(view: View[P]) -> View[P]:
+        view.declares = reason  # type: ignore[attr-defined]
+        view.without_database = not rows  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def declaration(view: Callable[..., Any], url_name: str | None) -> Can | str | None:
+    """What a page declares, or None."""
+    declared: Can | str | None = getattr(view, "declares", None)
+    return declared or LIBRARY_PAGES.get(url_name or "")
+
+
+class FrontDoor:
+    """The innermost middleware: finds the actor, opens their scope around the view, and records refusals.
+
+    Inside the scope's transaction the view is a savepoint (ATOMIC_REQUESTS): a refused view loses its work and keeps
+    its audit line. Health checks are answered before anything is asked of the database.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Request) -> HttpResponse:
+        if request.path_info.startswith("/health/"):
+            request.actor = NOBODY
+            return self.get_response(request)
+        try:
+            user = request.user
+            request.actor = actor_of(user) if user.is_authenticated else NOBODY
+            with walls.within(request.actor.scope):
+                response = self.get_response(request)
+        except _DATABASE_AWAY:
+            request.actor = NOBODY
+            response = database_away(request)
+        # Pages say what only this person may see, on computers that others use too.
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def process_view(self, request: Request, view: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        name = request.resolver_match.url_name if request.resolver_match else None
+        if declaration(view, name) is None:
+            raise ImproperlyConfigured(
+                f"The page {request.path} declares nothing: @needs(Can.…), @signed_in or @public."
+            )
+
+    def process_exception(self, request: Request, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, _DATABASE_AWAY):
+            return database_away(request)
+        if isinstance(exception, Refused):
+            from hwbc.workforce.audit import record_refusal
+
+            page = request.resolver_match.url_name if request.resolver_match else None
+            record_refusal(request.actor, exception.can, page)
+            return render(request, "403.html", {"reason": exception.reason, "ask": exception.ask}, status=403)
+        return None
+
+
+def database_away(request: HttpRequest) -> HttpResponse:
+    """What is shown while the database cannot be reached: a plain page that asks nothing of it."""
+    response = HttpResponse(loader.render_to_string("503.html"), status=503)
+    response["Retry-After"] = "30"
+    return response

@@ -1,0 +1,64 @@
+"""Sign-in with django-allauth: invited people only, every change through an action."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.core.mail import send_mail
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from hwbc.workforce import actions
+from hwbc.workforce.access import Actor
+from hwbc.workforce.models import User
+
+
+class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """What this service does its own way."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        actions.signed_in(_themself(user), user=user)
+
+    def logout(self, request: HttpRequest) -> None:
+        user = request.user
+        super().logout(request)
+        if isinstance(user, User):
+            actions.signed_out(_themself(user), user=user)
+
+    def set_password(self, user: User, password: str) -> None:
+        actions.set_password(_themself(user), user=user, password=password)
+
+
+def _themself(user: User) -> Actor:
+    return Actor(user.pk, user.name)
+
+
+def invitation_link(user: User) -> str:
+    """The address at which an invited person chooses a password; holds for PASSWORD_RESET_TIMEOUT seconds, once."""
+    key = default_token_generator.make_token(user)
+    path = reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})
+    return f"{settings.BASE_URL}{path}"
+
+
+def mail_invitation(user: User) -> str:
+    """Mail the link to an invited person; returns it."""
+    link = invitation_link(user)
+    context: dict[str, Any] = {
+        "service_name": settings.SERVICE_NAME,
+        "link": link,
+        "days": settings.PASSWORD_RESET_TIMEOUT // (24 * 60 * 60),
+    }
+    send_mail(
+        subject=f"Your account for {settings.SERVICE_NAME}",
+        message=render_to_string("email/invitation.txt", context),
+        from_email=None,
+        recipient_list=[user.email],
+    )
+    return link

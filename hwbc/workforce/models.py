@@ -1,0 +1,322 @@
+"""Who and where: people who sign in, places, coaches and their posts, who may reach whom, and who did what."""
+
+import uuid
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Upper
+from django.utils import timezone
+
+from hwbc.workforce import walls
+from hwbc.workforce.roles import FOR_ONE_COACH, Can, Role
+
+if TYPE_CHECKING:
+    from hwbc.workforce.access import Actor
+
+
+def sort_key(name: str) -> str:
+    """The stored key a name is sorted by: family name first, letters only ("Ana de Souza" → "de souza ana")."""
+    words = name.casefold().split()
+    particles = {
+        "de",
+        "da",
+        "do",
+        "dos",
+        "di",
+        "del",
+        "della",
+        "du",
+        "la",
+        "le",
+        "van",
+        "von",
+        "der",
+        "den",
+        "bin",
+        "al",
+    }
+    start = len(words) - 1
+    while start > 1 and words[start - 1] in particles:
+        start -= 1
+    return " ".join(words[start:] + words[:start]) if words else ""
+
+
+class Reached(models.QuerySet[Any]):
+    """Rows reached through who asks. The database's wall stands behind it; this is the one pages are written with."""
+
+    def for_actor(self, actor: "Actor", can: Can | None = None) -> "Reached":
+        """The rows this actor may see: by the model's own `Can`, or by another one that a page asks for."""
+        return self.filter(self.model.reached_by(actor, can or self.model.read_by))
+
+
+class Named(models.Model):
+    """Something that has an address on a page: a UUID, so that no number can be guessed."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Fact(models.Model):
+    """Something written down. Two clocks: when it was true (the model's own dates) and when we knew (these)."""
+
+    recorded_at = models.DateTimeField(default=timezone.now, editable=False)
+    voided_at = models.DateTimeField(null=True, editable=False)
+    voided_by = models.ForeignKey("workforce.User", models.PROTECT, null=True, editable=False, related_name="+")
+    voided_because = models.TextField(default="", editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Period(Fact):
+    """A fact that holds for a while; both days are included, a blank end still runs."""
+
+    starts_on = models.DateField()
+    ends_on = models.DateField(null=True, blank=True)
+    end_recorded_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gte=F("starts_on")),
+                name="%(app_label)s_%(class)s_ends_after_start",
+                violation_error_message="The last day cannot be before the first day.",
+            )
+        ]
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds a user by the address as they typed it."""
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        return self.get(email=(email or "").strip().lower())
+
+
+class User(Named, AbstractBaseUser):
+    """Somebody who signs in, by e-mail address. What they may do stands in their grants, never here."""
+
+    email = models.EmailField("e-mail address", unique=True)
+    name = models.CharField(max_length=200)
+    sort_name = models.CharField(max_length=200, editable=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    wall = walls.open_to_all("read before anybody is known; holds a name and an address, and nothing of what they do")
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        ordering = ["sort_name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(email=Lower("email")),
+                name="workforce_user_email_lower_case",
+                violation_error_message="E-mail addresses are kept in small letters.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = self.email.strip().lower()
+        self.sort_name = sort_key(self.name)
+        super().save(*args, **kwargs)
+
+
+class Organisation(Named):
+    """A place in the tree: ICB → training hub → PCN → practice; and providers, who employ or lend supervisors."""
+
+    class Kind(models.TextChoices):
+        ICB = "icb", "Integrated care board"
+        TRAINING_HUB = "training_hub", "Training hub"
+        PCN = "pcn", "Primary Care Network"
+        PRACTICE = "practice", "Practice"
+        PROVIDER = "provider", "Provider"
+
+    code = models.CharField(
+        max_length=20,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Z0-9-]+\Z", "Use capital letters, digits and hyphens.")],
+        help_text="The ODS code, where there is one.",
+    )
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20, choices=Kind)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    opened_on = models.DateField(null=True, blank=True)
+    closed_on = models.DateField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    wall = walls.open_to_all("names and codes of public bodies; every place in the tree is needed to find the way up")
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="workforce_organisation_not_its_own_parent"
+            ),
+            models.CheckConstraint(condition=Q(code=Upper("code")), name="workforce_organisation_code_upper_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Coach(Named, Fact):
+    """A person in the health and wellbeing coach role, with or without a user of this service."""
+
+    name = models.CharField(max_length=200)
+    sort_name = models.CharField(max_length=200, editable=False)
+    email = models.EmailField("e-mail address")
+    user = models.OneToOneField(User, models.PROTECT, null=True, blank=True, related_name="coach")
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = Reached.as_manager()
+
+    wall = walls.by_coach("id")
+    read_by = Can.SEE_STANDING
+
+    class Meta:
+        ordering = ["sort_name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.sort_name = sort_key(self.name)
+        super().save(*args, **kwargs)
+
+    @staticmethod
+    def reached_by(actor: "Actor", can: Can) -> Q:
+        return Q(pk__in=actor.coaches(can))
+
+
+class Post(Period):
+    """A coach's post at a PCN: who employs them, for how many hours a week, and who pays."""
+
+    class Funding(models.TextChoices):
+        ARRS = "arrs", "Additional Roles Reimbursement Scheme"
+        OTHER = "other", "Other funding"
+
+    coach = models.ForeignKey(Coach, models.PROTECT, related_name="posts")
+    pcn = models.ForeignKey(Organisation, models.PROTECT, related_name="posts")
+    employer = models.ForeignKey(Organisation, models.PROTECT, related_name="employs")
+    hours_per_week = models.DecimalField(max_digits=4, decimal_places=2)
+    funding = models.CharField(max_length=10, choices=Funding)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = Reached.as_manager()
+
+    wall = walls.by_coach()
+    read_by = Can.SEE_STANDING
+
+    class Meta(Period.Meta):
+        ordering = ["starts_on", "id"]
+        indexes = [models.Index(fields=["pcn", "coach"], name="workforce_post_pcn_coach")]
+        constraints = [
+            *Period.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(hours_per_week__gt=0, hours_per_week__lte=60),
+                name="workforce_post_hours_more_than_0_up_to_60",
+                violation_error_message="Hours a week must be more than 0 and no more than 60.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"post {self.pk}"
+
+    @staticmethod
+    def reached_by(actor: "Actor", can: Can) -> Q:
+        return Q(coach__in=actor.coaches(can))
+
+
+class Grant(Named):
+    """This user has this role at this organisation, from–to, for everybody there or for one coach."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="grants")
+    role = models.CharField(max_length=30, choices=Role)
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="grants")
+    coach = models.ForeignKey(Coach, models.PROTECT, null=True, blank=True, related_name="grants")
+    starts_on = models.DateField()
+    ends_on = models.DateField(null=True, blank=True)
+    granted_at = models.DateTimeField(default=timezone.now, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    objects = Reached.as_manager()
+
+    wall = walls.either(walls.by_user(), walls.by_pcn("organisation_id"), walls.by_coach())
+    read_by = Can.INVITE
+
+    class Meta:
+        ordering = ["starts_on", "id"]
+        indexes = [
+            models.Index(fields=["user"], condition=Q(revoked_at__isnull=True), name="workforce_grant_not_revoked")
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gte=F("starts_on")),
+                name="workforce_grant_ends_after_start",
+                violation_error_message="The last day cannot be before the first day.",
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=FOR_ONE_COACH, coach__isnull=False)
+                | (~Q(role__in=FOR_ONE_COACH) & Q(coach__isnull=True)),
+                name="workforce_grant_names_a_coach_where_its_role_does",
+                violation_error_message="Coaches and supervisors are granted one coach; other roles a whole place.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()} ({self.starts_on})"
+
+    @staticmethod
+    def reached_by(actor: "Actor", can: Can) -> Q:
+        return Q(organisation__in=actor.nodes(can))
+
+    def covers(self, day: date) -> bool:
+        """Whether the period of the grant covers a day (an end at once, `revoked_at`, is another matter)."""
+        return self.starts_on <= day and (self.ends_on is None or self.ends_on >= day)
+
+
+class AuditEvent(models.Model):
+    """Who did what to what, when, in which role, and how it ended. The application can add one and nothing else."""
+
+    class Outcome(models.TextChoices):
+        DONE = "done", "Done"
+        REFUSED = "refused", "Refused"
+
+    # Made here, not by the database: INSERT … RETURNING would need the right to read the row.
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    at = models.DateTimeField(default=timezone.now)
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    by = models.CharField(max_length=100, help_text="The roles held at the time, or the job that acted.")
+    organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, related_name="+")
+    what = models.CharField(max_length=60, help_text="The action's code, such as access.grant.")
+    kind = models.CharField(max_length=60, blank=True, help_text="What kind of record it was done to.")
+    record = models.CharField(max_length=40, blank=True, help_text="That record's identifier; never a name.")
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.DONE)
+    facts = models.JSONField(default=dict, help_text="Codes and identifiers only, no free text.")
+    request = models.CharField(max_length=40, blank=True, help_text="The request's reference, as in the log.")
+
+    wall = walls.append_only(walls.by_user())
+
+    class Meta:
+        ordering = ["-at"]
+        indexes = [
+            models.Index(fields=["user", "-at"], name="workforce_audit_user_at"),
+            models.Index(fields=["kind", "record", "-at"], name="workforce_audit_record_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.at:%Y-%m-%d %H:%M}"

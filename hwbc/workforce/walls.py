@@ -1,0 +1,379 @@
+"""The walls: which rows exist for whoever asks, held by PostgreSQL itself.
+
+Each model declares its wall (`wall = by_coach("coach_id")`). `build()` makes the database's policies and privileges
+equal to those declarations after every `migrate`; `within(scope)` tells the database who asks; `lifted(reason)` is the
+one way to see all. What stands here is the second wall: the first is `Model.objects.for_actor(actor)`.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import environ
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+
+LIFTED = "hwbc_all"  # the role that lifts: granted to the application with inherit false, set true
+SELECT, INSERT, UPDATE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
+ALL = (SELECT, INSERT, UPDATE, DELETE)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wall:
+    """Who may see and write a table's rows. `shows` and `takes` are SQL conditions; None: no row-level policy."""
+
+    shows: str | None
+    takes: str | None
+    rights: tuple[str, ...] = ALL
+    why: str = ""
+
+
+def _among(column: str, setting: str) -> str:
+    # No missing_ok and no nullif: without a scope this raises, and never shows an empty page and a green job. The
+    # scalar sub-select is evaluated once per query; `=` on bigint is leakproof, so the index is used before the policy.
+    return f"{column} = any((select current_setting('hwbc.{setting}')::bigint[])::bigint[])"
+
+
+def _is_user(column: str) -> str:
+    return f"{column} = (select current_setting('hwbc.user')::bigint)"
+
+
+def by_coach(column: str = "coach_id") -> Wall:
+    """Seen, whole, by whoever reaches the coach, wherever it was written: a rule must never see half its facts."""
+    return Wall(_among(column, "coaches"), _among(column, "coaches"))
+
+
+def by_pcn(column: str = "pcn_id") -> Wall:
+    """Places and work without a patient's identity: seen by whoever works in or oversees the PCN."""
+    return Wall(_among(column, "pcns"), _among(column, "pcns"))
+
+
+def by_care(column: str = "pcn_id") -> Wall:
+    """What identifies or concerns a patient: seen by the roles of the PCN that care, never by a training hub."""
+    return Wall(_among(column, "care"), _among(column, "care"))
+
+
+def by_user(column: str = "user_id") -> Wall:
+    """Somebody's own: drafts, notifications, exports."""
+    return Wall(_is_user(column), _is_user(column))
+
+
+def either(*walls: Wall) -> Wall:
+    """Seen by whoever any of the walls lets through."""
+    condition = " or ".join(str(wall.shows) for wall in walls)
+    return Wall(condition, condition)
+
+
+def append_only(wall: Wall) -> Wall:
+    """Anybody may add; what `wall` shows may be read; nobody may change or remove, not even with the wall lifted."""
+    return Wall(wall.shows, "true", (SELECT, INSERT), wall.why)
+
+
+def open_to_all(why: str, rights: tuple[str, ...] = ALL) -> Wall:
+    """No row-level policy, for the reason given; the list of such tables is held by a test."""
+    return Wall(None, None, rights, why)
+
+
+_CLOSED = open_to_all("not used by this service", rights=())
+
+# Tables of libraries: they cannot declare a wall themselves.
+OPEN: dict[str, Wall] = {
+    "django_session": open_to_all("read before anybody is known"),
+    "django_migrations": open_to_all("readiness compares it with the code", rights=(SELECT,)),
+    "django_content_type": open_to_all("names of models", rights=(SELECT,)),
+    "account_emailaddress": open_to_all("read before anybody is known"),
+    "account_emailconfirmation": _CLOSED,
+    "auth_group": _CLOSED,
+    "auth_group_permissions": _CLOSED,
+    "auth_permission": _CLOSED,
+    "hwbc_cache": open_to_all("throttling of sign-in, before anybody is known"),
+}
+
+
+# --- Asking within a scope ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the database shows: one user's own rows, these coaches', these PCNs', and these PCNs' patients'."""
+
+    user: int | None = None
+    coaches: tuple[int, ...] = ()
+    pcns: tuple[int, ...] = ()
+    care: tuple[int, ...] = ()
+    lifts: str | None = field(default=None, repr=False)  # the reason, when the wall is lifted
+
+
+NOBODY = Scope()
+_scope: ContextVar[Scope | None] = ContextVar("hwbc_scope", default=None)
+
+_TELL = """
+select set_config('role', %s, true), set_config('hwbc.user', %s, true), set_config('hwbc.coaches', %s, true),
+       set_config('hwbc.pcns', %s, true), set_config('hwbc.care', %s, true)
+"""
+
+
+def _array(ids: Sequence[int]) -> str:
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
+def _tell(scope: Scope | None) -> None:
+    """Say to the database, for this transaction, who asks. No scope is '': every walled query then raises."""
+    if scope is None:
+        values = ["none", "", "", "", ""]
+    else:
+        role = LIFTED if scope.lifts else "none"
+        values = [role, str(scope.user or 0), _array(scope.coaches), _array(scope.pcns), _array(scope.care)]
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(_TELL, values)
+
+
+@contextmanager
+def within(scope: Scope) -> Iterator[None]:
+    """Ask the database as `scope`, in a transaction. Nested, the outer scope is restored at the end."""
+    outer = _scope.get()
+    with transaction.atomic():
+        _tell(scope)
+        token = _scope.set(scope)
+        try:
+            yield
+            if not connections[DEFAULT_DB_ALIAS].needs_rollback:
+                _tell(outer)  # after an error the savepoint's rollback restores it
+        finally:
+            _scope.reset(token)
+
+
+@contextmanager
+def lifted(reason: str) -> Iterator[None]:
+    """See and write every row. The callers are a short list that the architecture test holds; `reason` is theirs."""
+    outer = _scope.get() or NOBODY
+    with within(Scope(outer.user, lifts=reason)):
+        yield
+
+
+def stream(scope: Scope, rows: Callable[[], Iterable[T]]) -> Iterator[T]:
+    """Rows that are read after the response has begun: the request's scope is gone by then, so this opens its own.
+
+    `rows` is called inside it: a generator expression would have asked the database already.
+    """
+    with within(scope):
+        yield from rows()
+
+
+# --- The two logins ----------------------------------------------------------------------------------------------
+
+_SWAPPED = ("USER", "PASSWORD", "HOST", "PORT")
+
+_FOUR_LINES = (
+    "create role hwbc_owner login; create role hwbc_app login; create role hwbc_all nologin; "
+    "grant hwbc_all to hwbc_app with inherit false, set true;"
+)
+
+
+@contextmanager
+def as_owner(alias: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+    """Use the owner's login for as long as this lasts: `migrate`, `flush` and the test database's making alone."""
+    connection = connections[alias]
+    if not settings.OWNER_DATABASE_URL:
+        raise ImproperlyConfigured(
+            "DATABASE_OWNER_URL is not set. "
+            "Migrations need the database's owner, and DATABASE_URL is the application's login. "
+            f"Once per cluster, as superuser: {_FOUR_LINES} Then let hwbc_owner own the database."
+        )
+    owner = environ.Env.db_url_config(settings.OWNER_DATABASE_URL)
+    login: dict[str, Any] = connection.settings_dict
+    before = {key: login[key] for key in (*_SWAPPED, "OPTIONS")}
+    after = {key: owner.get(key, "") for key in _SWAPPED}
+    if after == {key: before[key] for key in _SWAPPED}:
+        yield  # nested: the owner's login is in use already
+        return
+    if connection.in_atomic_block:
+        raise RuntimeError("The login cannot change inside a transaction.")
+    kept = {key: value for key, value in before["OPTIONS"].items() if key not in ("pool", "host", "port")}
+    _hang_up(alias)
+    login.update(after, OPTIONS={**kept, **owner.get("OPTIONS", {})})
+    try:
+        yield
+    finally:
+        _hang_up(alias)
+        login.update(before)
+
+
+def _hang_up(alias: str) -> None:
+    connection: Any = connections[alias]
+    connection.close()
+    if connection.settings_dict["OPTIONS"].get("pool"):
+        connection.close_pool()
+
+
+# --- Building ----------------------------------------------------------------------------------------------------
+
+
+def declared() -> dict[str, Wall]:
+    """Table → wall, for every table there should be. A model that declares none stops the build."""
+    walls = dict(OPEN)
+    for model in apps.get_models(include_auto_created=True):
+        table = model._meta.db_table
+        if model._meta.proxy or not model._meta.managed or table in OPEN:
+            continue
+        wall = getattr(model, "wall", None)
+        if not isinstance(wall, Wall):
+            raise ImproperlyConfigured(f"{model._meta.label} declares no wall. Give it one of hwbc.workforce.walls.")
+        walls[table] = wall
+    return walls
+
+
+_STATE = """
+select c.relname, c.relrowsecurity, c.relforcerowsecurity,
+       (select coalesce(array_agg(p.polname::text order by p.polname), '{}') from pg_policy p where p.polrelid = c.oid),
+       (select coalesce(string_agg(concat_ws('|', p.polname, p.polcmd, p.polpermissive, p.polroles::regrole[]::text,
+                 pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
+                 E'\\n' order by p.polname), '')
+          from pg_policy p where p.polrelid = c.oid),
+       (select d.description from pg_policy p join pg_description d on d.objoid = p.oid
+         where p.polrelid = c.oid and p.polname = 'wall'),
+       (select coalesce(array_agg(distinct coalesce(r.rolname::text, 'public') || ':' || a.privilege_type), '{}')
+          from aclexplode(c.relacl) a left join pg_roles r on r.oid = a.grantee
+         where a.grantee = 0 or r.rolname = any(%s))
+from pg_class c
+where c.relkind in ('r', 'p', 'm', 'v', 'f') and c.relnamespace = current_schema()::regnamespace
+order by c.relname
+"""
+
+
+@dataclass(frozen=True)
+class _Table:
+    name: str
+    secured: bool
+    forced: bool
+    policies: list[str]
+    policies_say: str
+    comment: str | None
+    privileges: list[str]
+
+
+def _tables(cursor: Any) -> list[_Table]:
+    cursor.execute(_STATE, [[settings.APPLICATION_LOGIN, LIFTED]])
+    return [_Table(*row) for row in cursor.fetchall()]
+
+
+def _sign(definition: str, table: _Table) -> str:
+    """What the wall was built from, together with what PostgreSQL made of it: differs after any change by hand."""
+    state = f"{definition}\n{table.policies_say}"
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
+def build() -> list[str]:
+    """Make policies and privileges equal to what the models declare. Writes differences only; returns what it did.
+
+    Runs as the owner. A table that nobody declares loses every right.
+    """
+    app = settings.APPLICATION_LOGIN
+    done: list[str] = []
+    with transaction.atomic(), connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+
+        def do(statement: str) -> None:
+            cursor.execute(statement)
+            done.append(statement)
+
+        walls = declared()
+        present = {table.name: table for table in _tables(cursor)}
+        rebuilt: dict[str, str] = {}
+        for name, table in present.items():
+            wall = walls.get(name)
+            definition = _definition(name, wall, app)
+            if definition != "" and (table.comment != _sign(definition, table) or not table.secured or table.forced):
+                for policy in table.policies:
+                    do(f'drop policy "{policy}" on "{name}"')
+                do(f'alter table "{name}" enable row level security, no force row level security')
+                for statement in definition.splitlines():
+                    do(statement)
+                rebuilt[name] = definition
+            elif definition == "" and (table.secured or table.policies):
+                for policy in table.policies:
+                    do(f'drop policy "{policy}" on "{name}"')
+                do(f'alter table "{name}" disable row level security')
+            rights = {f"{role}:{right}" for role in (app, LIFTED) for right in (wall.rights if wall else ())}
+            if set(table.privileges) != rights:
+                do(f'revoke all on "{name}" from public, "{app}", {LIFTED}')
+                if wall and wall.rights:
+                    do(f'grant {", ".join(wall.rights)} on "{name}" to "{app}", {LIFTED}')
+        if rebuilt:
+            for table in _tables(cursor):
+                if table.name in rebuilt:
+                    signature = _sign(rebuilt[table.name], table)
+                    cursor.execute(f"comment on policy wall on \"{table.name}\" is '{signature}'")
+    return done
+
+
+def _definition(name: str, wall: Wall | None, app: str) -> str:
+    """The policies of one table, one statement a line; none for an open or unknown one."""
+    if wall is None or wall.shows is None:
+        return ""
+    if wall.shows == wall.takes:
+        policies = [f'create policy wall on "{name}" to "{app}" using ({wall.shows}) with check ({wall.takes})']
+    else:
+        policies = [
+            f'create policy wall on "{name}" for select to "{app}" using ({wall.shows})',
+            f'create policy wall_takes on "{name}" for insert to "{app}" with check ({wall.takes})',
+        ]
+    return "\n".join([*policies, f'create policy lifted on "{name}" to {LIFTED} using (true) with check (true)'])
+
+
+# --- Refusing to start -------------------------------------------------------------------------------------------
+
+_FAULTS = """
+select r.rolname, r.rolsuper, r.rolbypassrls,
+       (select min(c.relname) from pg_class c
+         where c.relowner = r.oid and c.relkind in ('r', 'p') and c.relnamespace = current_schema()::regnamespace),
+       (select min(o.rolname) from pg_roles o
+         where o.oid <> r.oid and o.rolname <> %(lifted)s and pg_has_role(r.oid, o.oid, 'member')
+           and (o.oid = d.datdba
+                or exists (select 1 from pg_class c where c.relowner = o.oid and c.relkind in ('r', 'p')
+                              and c.relnamespace = current_schema()::regnamespace))),
+       exists (select 1 from pg_roles where rolname = %(lifted)s),
+       exists (select 1 from pg_roles o where o.rolname = %(lifted)s and pg_has_role(r.oid, o.oid, 'usage')),
+       exists (select 1 from pg_roles o where o.rolname = %(lifted)s and pg_has_role(r.oid, o.oid, 'set')),
+       current_setting('server_version_num')::int / 10000
+from pg_roles r, pg_database d where r.rolname = session_user and d.datname = current_database()
+"""
+
+
+def faults() -> list[str]:
+    """Why this login must not serve anybody: each a sentence with its remedy. Empty when the walls hold for it."""
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(_FAULTS, {"lifted": LIFTED})
+        name, superuser, bypass, owned, owner, exists, inherits, may_set, version = cursor.fetchone()
+    found = []
+    if version < 16:
+        found.append(f"PostgreSQL {version} is too old: 16 or newer is needed.")
+    if superuser:
+        found.append(f'"{name}" is a superuser, and no wall holds for one: use a login without that right.')
+    if bypass:
+        found.append(f'"{name}" has BYPASSRLS, and no wall holds for it: alter role "{name}" nobypassrls.')
+    if owned:
+        found.append(f'"{name}" owns the table {owned}, and no wall holds for an owner: use the application\'s login.')
+    if owner:
+        found.append(f'"{name}" is a member of the owner "{owner}": revoke "{owner}" from "{name}".')
+    if not exists or not may_set:
+        found.append(f'"{name}" cannot become {LIFTED}: grant {LIFTED} to "{name}" with inherit false, set true.')
+    if exists and inherits:
+        found.append(
+            f'"{name}" inherits {LIFTED}, so every wall is open: grant {LIFTED} to "{name}" with inherit false.'
+        )
+    return found
+
+
+def refuse() -> None:
+    """Stop the process, with the reasons, when the database login is one that no wall holds for."""
+    found = faults()
+    connections[DEFAULT_DB_ALIAS].close()
+    if found:
+        raise SystemExit("Refusing to start. " + " ".join(found))

@@ -1,0 +1,77 @@
+"""Signing in and out as a person does: with a mouse, with the keyboard alone, on a phone, without JavaScript."""
+
+import pytest
+from django.test import override_settings
+
+from hwbc.workforce.models import User
+from tests.browser.conftest import Watched
+from tests.cast import PASSWORD, Cast
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def mo(live_cast: Cast) -> User:
+    """Mo, with a password that the real server can check."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.Argon2PasswordHasher"]):
+        live_cast.mo.user.set_password(PASSWORD)
+        live_cast.mo.user.save()
+    return live_cast.mo.user
+
+
+def fill_in(watched: Watched, user: User, password: str = PASSWORD) -> None:
+    watched.page.get_by_label("E-mail address").fill(user.email)
+    watched.page.get_by_label("Password", exact=True).fill(password)
+    watched.page.get_by_role("button", name="Sign in").click()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_in_and_out(window, mo: User, width: int, javascript: bool) -> None:
+    watched = window(width, javascript=javascript)
+    page = watched.page
+    page.goto("/service-status")
+    assert "/account/sign-in?next=/service-status" in page.url
+
+    fill_in(watched, mo, "not the password")
+    assert page.title().startswith("Error: ")
+    assert page.get_by_label("Password", exact=True).input_value() == ""
+    assert page.get_by_label("E-mail address").input_value() == mo.email
+
+    fill_in(watched, mo)
+    assert page.url.endswith("/service-status")
+    assert page.get_by_text("Mo Haddad (PCN manager)").count() == 1
+    page.get_by_role("button", name="Ask the background jobs to answer now").click()
+    assert page.get_by_text("Asked at").count() == 1
+
+    page.get_by_role("button", name="Sign out").click()
+    page.goto("/")
+    assert "/account/sign-in" in page.url
+
+
+def test_with_the_keyboard_alone(window, mo: User) -> None:
+    watched = window()
+    page = watched.page
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to main content"
+    page.keyboard.press("Enter")
+    for typed in (mo.email, PASSWORD):
+        for _ in range(6):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.tagName") == "INPUT":
+                break
+        page.keyboard.type(typed)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Hello, Mo Haddad").wait_for()
+
+
+def test_focus_can_be_seen(window, mo: User) -> None:
+    watched = window()
+    page = watched.page
+    page.goto("/account/sign-in")
+    page.get_by_label("E-mail address").focus()
+    ring = page.evaluate(
+        "(() => { const s = getComputedStyle(document.activeElement); return s.outlineStyle + ' ' + s.boxShadow; })()"
+    )
+    assert "solid" in ring or "rgb" in ring

@@ -1,0 +1,169 @@
+"""The cast: the people whom the tests are about. Zed manages another PCN and must see nothing of theirs.
+
+ICB ── hub Northfield ── PCN Riverside (Mo; Asha, Bo) · PCN Hilltop (Cai)
+    └─ hub Southmoor ── PCN Lakeside (Zed; Dot)
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any
+
+import factory
+from django.test import Client
+
+from hwbc.kit.periods import today
+from hwbc.workforce import actions, walls
+from hwbc.workforce.access import Actor, actor_of
+from hwbc.workforce.models import Coach, Grant, Organisation, User
+from hwbc.workforce.roles import Role
+
+PASSWORD = "three-random-words"
+SETUP = Actor.system("tests")
+
+
+class UserFactory(factory.Factory[User]):
+    """An invited person who has chosen a password."""
+
+    class Meta:
+        model = User
+
+    name = factory.Sequence(lambda n: f"Person Number{n}")
+    email = factory.LazyAttribute(lambda person: person.name.replace(" ", ".").lower() + "@example.org")
+
+    @classmethod
+    def _create(cls, model_class: type[User], *args: Any, **kwargs: Any) -> User:
+        user = actions.invite(SETUP, **kwargs)
+        actions.set_password(SETUP, user=user, password=PASSWORD)
+        return user
+
+
+class OrganisationFactory(factory.Factory[Organisation]):
+    """A place in the tree, a PCN unless said otherwise."""
+
+    class Meta:
+        model = Organisation
+
+    code = factory.Sequence(lambda n: f"U{90000 + n}")
+    name = factory.Sequence(lambda n: f"Invented PCN {n}")
+    kind = Organisation.Kind.PCN
+    parent = None
+
+    @classmethod
+    def _create(cls, model_class: type[Organisation], *args: Any, **kwargs: Any) -> Organisation:
+        return actions.add_organisation(SETUP, **kwargs)
+
+
+class CoachFactory(factory.Factory[Coach]):
+    """A coach with one post."""
+
+    class Meta:
+        model = Coach
+
+    name = factory.Sequence(lambda n: f"Coach Number{n}")
+    email = factory.LazyAttribute(lambda coach: coach.name.replace(" ", ".").lower() + "@example.org")
+    pcn = factory.SubFactory(OrganisationFactory)
+    starts_on = date(2026, 1, 5)
+    hours_per_week = 30
+
+    @classmethod
+    def _create(cls, model_class: type[Coach], *args: Any, **kwargs: Any) -> Coach:
+        return actions.add_coach(SETUP, **kwargs)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member of the cast, signing in with their own browser."""
+
+    user: User
+
+    @property
+    def actor(self) -> Actor:
+        """As of now: grants may have changed."""
+        return actor_of(self.user)
+
+    @cached_property
+    def client(self) -> Client:
+        """A browser in which they have signed in."""
+        client = Client()
+        client.force_login(self.user)
+        return client
+
+    def given(self, role: Role, organisation: Organisation, coach: Coach | None = None, **period: date) -> Grant:
+        """Give them a role."""
+        period.setdefault("starts_on", today() - timedelta(days=30))
+        with walls.lifted("tests"):
+            return actions.grant(SETUP, user=self.user, role=role, organisation=organisation, coach=coach, **period)
+
+
+@dataclass
+class Cast:
+    """Places, coaches and people; `person(role)` is who has that role at or in Riverside."""
+
+    icb: Organisation
+    northfield: Organisation
+    southmoor: Organisation
+    riverside: Organisation
+    hilltop: Organisation
+    lakeside: Organisation
+    coach_asha: Coach
+    coach_bo: Coach
+    coach_cai: Coach
+    coach_dot: Coach
+    asha: Person
+    sam: Person
+    mo: Person
+    lee: Person
+    ann: Person
+    zed: Person
+    nobody_yet: Person  # invited, without a role
+
+    def person(self, role: Role) -> Person:
+        """Who has this role at or in Riverside PCN."""
+        return {
+            Role.COACH: self.asha,
+            Role.LINE_SUPERVISOR: self.sam,
+            Role.CLINICAL_SUPERVISOR: self.sam,
+            Role.COACHING_SUPERVISOR: self.sam,
+            Role.PCN_MANAGER: self.mo,
+            Role.HUB_ADMIN: self.lee,
+            Role.AUDITOR: self.ann,
+        }[role]
+
+
+def person(name: str) -> Person:
+    """Somebody invited who has no role yet."""
+    return Person(UserFactory.create(name=name))
+
+
+def make_cast() -> Cast:
+    """Make everybody, by the actions that people use."""
+    with walls.lifted("tests"):
+        icb = OrganisationFactory.create(code="QZZ", name="Invented ICB", kind=Organisation.Kind.ICB)
+        northfield = OrganisationFactory.create(code="HUB1", name="Northfield hub", kind="training_hub", parent=icb)
+        southmoor = OrganisationFactory.create(code="HUB2", name="Southmoor hub", kind="training_hub", parent=icb)
+        riverside = OrganisationFactory.create(code="U99991", name="Riverside PCN", parent=northfield)
+        hilltop = OrganisationFactory.create(code="U99992", name="Hilltop PCN", parent=northfield)
+        lakeside = OrganisationFactory.create(code="U99993", name="Lakeside PCN", parent=southmoor)
+        cast = Cast(
+            icb, northfield, southmoor, riverside, hilltop, lakeside,
+            coach_asha=CoachFactory.create(name="Asha Rahman", pcn=riverside),
+            coach_bo=CoachFactory.create(name="Bo Lindqvist", pcn=riverside),
+            coach_cai=CoachFactory.create(name="Cai Morgan", pcn=hilltop),
+            coach_dot=CoachFactory.create(name="Dot Ferreira", pcn=lakeside),
+            asha=person("Asha Rahman"),
+            sam=person("Sam Okafor"),
+            mo=person("Mo Haddad"),
+            lee=person("Lee Chandra"),
+            ann=person("Ann Whitlock"),
+            zed=person("Zed Kowalski"),
+            nobody_yet=person("Noor Said"),
+        )  # fmt: skip
+    cast.asha.given(Role.COACH, riverside, cast.coach_asha)
+    for role in (Role.LINE_SUPERVISOR, Role.CLINICAL_SUPERVISOR, Role.COACHING_SUPERVISOR):
+        cast.sam.given(role, riverside, cast.coach_asha)
+    cast.mo.given(Role.PCN_MANAGER, riverside)
+    cast.lee.given(Role.HUB_ADMIN, northfield)
+    cast.ann.given(Role.AUDITOR, northfield)
+    cast.zed.given(Role.PCN_MANAGER, lakeside)
+    return cast

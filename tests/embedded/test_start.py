@@ -1,0 +1,145 @@
+"""`manage.py start`: everything runs, and however it ends, nothing is left."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.embedded.helpers import (
+    PROJECT,
+    environment,
+    free_port,
+    kill_all,
+    manage,
+    processes_of,
+    wait_until,
+)
+
+
+class Terminal:
+    """A terminal with `manage.py start` in it."""
+
+    def __init__(self, var: Path) -> None:
+        self.port = free_port()
+        self.screen, inside = os.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, PROJECT / "manage.py", "start", "--port", str(self.port)],
+            env=environment(var),
+            preexec_fn=lambda: os.login_tty(inside),
+        )
+        os.close(inside)
+
+    def read_until(self, words: str = "") -> str:
+        """What it prints up to these words, or to its end."""
+        said = b""
+        while not words or words.encode() not in said:
+            try:
+                part = os.read(self.screen, 1000)
+            except OSError:  # how a terminal says that the last program has closed it
+                part = b""
+            if not part:
+                assert not words, said.decode()
+                break
+            said += part
+        return said.decode()
+
+    def close(self) -> None:
+        """The window is closed."""
+        with suppress(OSError):
+            os.close(self.screen)
+
+
+@contextmanager
+def started(var: Path) -> Iterator[Terminal]:
+    """The service, ready, in a terminal."""
+    terminal = Terminal(var)
+    try:
+        terminal.read_until("Ready: ")
+        yield terminal
+        terminal.process.wait(30)
+    finally:
+        terminal.process.kill()
+        terminal.process.wait()
+        terminal.close()
+
+
+def test_it_runs_until_ctrl_c_and_keeps_what_was_entered(var):
+    with started(var) as terminal:
+        page = f"http://127.0.0.1:{terminal.port}/health/live"
+        with urllib.request.urlopen(page, timeout=5) as answer:
+            assert answer.status == 200
+        for program in ("gunicorn", "\0worker\0", "\0beat\0", "pginstall", "valkey-server"):
+            assert processes_of(var, program), program
+
+        again = manage(var, "start", "--port", str(free_port()))
+        assert again.returncode == 1
+        assert f"already running at http://127.0.0.1:{terminal.port} (process {terminal.process.pid})" in again.stderr
+        assert "in use" in manage(var, "reset").stderr
+        assert "[X]" in manage(var, "showmigrations").stdout
+        taken = manage(var / "other", "start", "--port", str(terminal.port))
+        assert f"Port {terminal.port} is taken" in taken.stderr
+        assert f"PORT={terminal.port + 1} make start" in taken.stderr
+
+        os.write(terminal.screen, b"\x03")
+        terminal.read_until("Worker exiting")
+        os.write(terminal.screen, b"\x03")  # impatience changes nothing
+        assert "Traceback" not in terminal.read_until()
+    assert terminal.process.returncode == 0
+    assert wait_until(lambda: not processes_of(var))
+    assert "[X]" in manage(var, "showmigrations").stdout
+
+
+def test_kill_9_leaves_nothing(var):
+    with started(var) as terminal:
+        terminal.process.kill()
+        assert wait_until(lambda: not processes_of(var))
+
+
+def test_a_closed_terminal_leaves_nothing(var):
+    with started(var) as terminal:
+        terminal.close()
+        assert wait_until(lambda: not processes_of(var))
+        assert terminal.process.wait(1) == 0
+
+
+def test_when_one_program_dies_its_last_words_are_shown_and_everything_stops(var):
+    with started(var) as terminal:
+        worker = next(pid for pid in processes_of(var, "\0worker\0") if parent(pid) == terminal.process.pid)
+        kill_all({worker: "worker"})
+        said = terminal.read_until()
+    assert terminal.process.returncode == 1
+    assert "The worker process ended by itself" in said
+    assert wait_until(lambda: not processes_of(var))
+
+
+def test_when_a_server_dies_everything_stops(var):
+    with started(var) as terminal:
+        kill_all(processes_of(var, "valkey-server"))
+        assert "The valkey server ended by itself" in terminal.read_until()
+    assert terminal.process.returncode == 1
+
+
+def test_a_taken_port_is_said_before_anything_starts(var):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = manage(var, "start", "--port", str(port))
+    assert done.returncode == 1
+    assert f"Port {port} is taken" in done.stderr
+    assert not (var / "postgres").exists()
+
+
+def test_sigterm_is_an_orderly_end(var):
+    with started(var) as terminal:
+        terminal.process.send_signal(signal.SIGTERM)
+        terminal.read_until()
+    assert terminal.process.returncode == 0
+
+
+def parent(pid: int) -> int:
+    """The process number of the parent."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])

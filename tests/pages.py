@@ -1,0 +1,75 @@
+"""The catalogue: every page of the URL configuration, whom it opens for, how to make its address, how to fill its list.
+
+`test_pages.py` walks it. A page that is missing here fails the build.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.urls import reverse
+
+from hwbc.kit.periods import today
+from hwbc.workforce import walls
+from hwbc.workforce.access import SIGNED_IN
+from hwbc.workforce.roles import Can, Role
+from tests.cast import Cast, CoachFactory, OrganisationFactory
+
+PUBLIC = "public"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page. `opens_for`: PUBLIC, SIGNED_IN or what an actor must be allowed to do."""
+
+    name: str
+    opens_for: str | Can
+    html: bool = True
+    kwargs: Callable[[Cast], dict[str, str]] = field(default=lambda cast: {})
+    # Adds that many rows to what the page lists for Mo, the PCN manager; None: it lists nothing.
+    fill: Callable[[Cast, int], None] | None = None
+    # What a GET of it answers to whoever may open it, where that is not a page.
+    signed_out: int = 200
+    status: int = 200
+    writes: tuple[str, ...] = ()  # tables that a GET may write to, with the reason beside it
+
+    def url(self, cast: Cast) -> str:
+        """Its address for the cast's records."""
+        return reverse(self.name, kwargs=self.kwargs(cast))
+
+
+def grants_and_coaches(cast: Cast, count: int) -> None:
+    """More places and people for Mo."""
+    for _ in range(count):
+        with walls.lifted("tests"):
+            pcn = OrganisationFactory.create(parent=cast.northfield)
+            CoachFactory.create(pcn=pcn)
+        cast.mo.given(Role.PCN_MANAGER, pcn, starts_on=today() - timedelta(days=1))
+
+
+def key(cast: Cast) -> dict[str, str]:
+    """The link of an invitation that has not been used."""
+    user = cast.nobody_yet.user
+    return {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
+
+
+PAGES = [
+    Page("home", SIGNED_IN, fill=grants_and_coaches),
+    Page("status", Can.SEE_STATUS),
+    Page("components", SIGNED_IN),
+    Page("health_live", PUBLIC, html=False),
+    Page("health_ready", PUBLIC, html=False),
+    Page("account_login", PUBLIC),
+    Page("account_logout", PUBLIC, signed_out=302),
+    Page("account_inactive", PUBLIC),
+    Page("account_reauthenticate", SIGNED_IN),
+    Page("account_change_password", SIGNED_IN),
+    Page("account_reset_password", PUBLIC),
+    Page("account_reset_password_done", PUBLIC),
+    # The key moves into the session and out of the address, so that no log or referrer keeps it.
+    Page("account_reset_password_from_key", PUBLIC, kwargs=key, signed_out=302, status=302),
+    Page("account_reset_password_from_key_done", PUBLIC),
+]
+BY_NAME = {page.name: page for page in PAGES}

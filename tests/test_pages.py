@@ -1,0 +1,124 @@
+"""What holds for every page, from one list."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from hwbc.workforce import walls
+from hwbc.workforce.access import SIGNED_IN, declaration
+from hwbc.workforce.checks import pages
+from hwbc.workforce.models import AuditEvent
+from hwbc.workforce.roles import ALLOWS, Can, Role
+from tests import markup
+from tests.cast import Cast
+from tests.pages import BY_NAME, PAGES, PUBLIC, Page
+
+pytestmark = pytest.mark.django_db
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+FRONT_DOOR = 12  # session, user, savepoint, lift, reach, lower, release, scope, savepoint and their ends: counted once
+OWN = 10
+
+
+def test_every_page_of_the_url_configuration_is_in_the_catalogue() -> None:
+    assert {pattern.name for _, pattern in pages()} == set(BY_NAME)
+
+
+@each_page
+def test_signed_out_leads_to_sign_in_and_back(page: Page, cast: Cast, client: Client) -> None:
+    response = client.get(page.url(cast))
+    if page.opens_for == PUBLIC:
+        assert response.status_code == page.signed_out
+    else:
+        assert response.status_code == 302
+        assert response.headers["Location"] == f"{reverse('account_login')}?next={page.url(cast)}"
+
+
+@each_page
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_opens_what_it_is_allowed_and_nothing_else(page: Page, role: Role, cast: Cast) -> None:
+    response = cast.person(role).client.get(page.url(cast))
+    if isinstance(page.opens_for, Can) and page.opens_for not in ALLOWS[role]:
+        assert response.status_code == 403
+        assert page.opens_for.value in response.content.decode()
+        assert "PCN manager" in response.content.decode()
+        with walls.lifted("tests"):
+            event = AuditEvent.objects.get(what="page.refuse")
+        assert event.outcome == "refused"
+        assert event.facts == {"page": page.name, "needs": page.opens_for.name}
+    elif page.name == "account_login":
+        assert response.headers["Location"] == reverse("home")
+    else:
+        assert response.status_code == page.status
+
+
+@each_page
+def test_without_any_role_nothing_that_needs_one_opens(page: Page, cast: Cast) -> None:
+    response = cast.nobody_yet.client.get(page.url(cast))
+    assert (response.status_code == 403) == isinstance(page.opens_for, Can)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.fill], ids=lambda page: page.name)
+def test_a_page_costs_as_many_queries_for_20_rows_as_for_2(page: Page, cast: Cast) -> None:
+    counts = []
+    mo = cast.mo.client
+    for more in (2, 18):
+        assert page.fill
+        page.fill(cast, more)
+        with CaptureQueriesContext(connection) as asked:
+            assert mo.get(page.url(cast)).status_code == 200
+        counts.append(len(asked))
+    assert counts[0] == counts[1], asked.captured_queries
+    assert counts[1] <= FRONT_DOOR + OWN
+
+
+@each_page
+def test_markup_is_valid(page: Page, cast: Cast, client: Client) -> None:
+    for who in (client, cast.mo.client):
+        response = who.get(page.url(cast), follow=True)
+        if page.html:
+            assert markup.faults(response.content.decode()) == []
+
+
+@each_page
+def test_reading_changes_nothing_but_the_audit_and_the_browsers_session(page: Page, cast: Cast) -> None:
+    url = page.url(cast)
+    cast.mo.client.get(url)
+    with CaptureQueriesContext(connection) as asked:
+        cast.mo.client.get(url)
+    written = {
+        match[1]
+        for query in asked.captured_queries
+        if (match := re.match(r'\s*(?:insert into|update|delete from)\s+"?(\w+)', query["sql"], re.IGNORECASE))
+    }
+    assert written <= {"workforce_auditevent", "django_session", *page.writes}
+
+
+@each_page
+def test_headers(page: Page, cast: Cast) -> None:
+    response = cast.mo.client.get(page.url(cast))
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "data:" not in policy
+    assert "nonce" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Frame-Options"] == "DENY"
+    assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    if page.opens_for != PUBLIC and page.html:
+        assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_the_catalogue_says_what_the_pages_declare() -> None:
+    for _, pattern in pages():
+        said = declaration(pattern.callback, pattern.name)
+        opens_for = BY_NAME[pattern.name or ""].opens_for
+        if opens_for == PUBLIC:
+            assert isinstance(said, str)
+            assert said != SIGNED_IN
+        else:
+            assert said == opens_for
