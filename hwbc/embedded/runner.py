@@ -42,8 +42,10 @@ class Runner:
         self.running: list[tuple[Program, subprocess.Popen[bytes]]] = []
         self.printers: list[threading.Thread] = []
         self.signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD}
+        self.terminal = os.isatty(0)
         if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup
             self.signals.remove(signal.SIGHUP)
+            self.terminal = False
 
     def run(self, *, is_ready: Callable[[], bool], when_ready: Callable[[], None], check: Callable[[], None]) -> None:
         """Run until told to stop. Raises `Trouble` when a program ends by itself, or with what `check` raises."""
@@ -67,6 +69,8 @@ class Runner:
         while True:
             received = signal.sigtimedwait(self.signals, 5 * _TICK if ready else _TICK)
             if received and received.si_signo != signal.SIGCHLD:
+                return
+            if self.terminal and not os.isatty(0):  # closed, and only the leader of its session (make?) was told
                 return
             for program, process in self.running:
                 if process.poll() is not None:
@@ -108,8 +112,7 @@ def _copy(process: subprocess.Popen[bytes], log: Path, name: str) -> None:
     with log.open("wb", buffering=0) as kept:
         for line in process.stdout or ():
             kept.write(line)
-            with contextlib.suppress(OSError):  # the terminal has gone; the log goes on
-                print(f"{name} | {line.decode(errors='replace').rstrip()}", flush=True)
+            say(f"{name} | {line.decode(errors='replace').rstrip()}")  # without a terminal the log goes on
 
 
 def _last_words(what: str, log: Path) -> str:
@@ -120,4 +123,5 @@ def _last_words(what: str, log: Path) -> str:
 def say(line: str) -> None:
     """Print a line, if there is still a terminal to print on."""
     with contextlib.suppress(OSError):
-        print(line, file=sys.stdout, flush=True)
+        sys.stdout.write(f"{line}\n")  # in one piece, for several threads say something
+        sys.stdout.flush()

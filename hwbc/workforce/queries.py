@@ -5,7 +5,6 @@ from datetime import date
 
 from django.db import connection
 
-from hwbc.workforce import walls
 from hwbc.workforce.roles import ALLOWS, Can, Role
 
 
@@ -60,8 +59,9 @@ def reach(user_id: int, day: date) -> tuple[Granted, ...]:
     """A user's grants that are live on `day`, each with what it reaches. One query for both walls.
 
     A PCN reaches a coach through any post there, past or present; a grant for one coach reaches that coach alone.
+    Needs the walls lifted: it decides what the scope will be.
     """
-    with walls.lifted("reach: it decides what the scope will be"), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(_REACH, {"user": user_id, "day": day})
         return tuple(
             Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches))

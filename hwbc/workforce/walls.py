@@ -139,15 +139,28 @@ def _tell(scope: Scope | None) -> None:
 def within(scope: Scope) -> Iterator[None]:
     """Ask the database as `scope`, in a transaction. Nested, the outer scope is restored at the end."""
     outer = _scope.get()
+    nested = connections[DEFAULT_DB_ALIAS].in_atomic_block
     with transaction.atomic():
-        _tell(scope)
         token = _scope.set(scope)
         try:
+            _tell(scope)
             yield
-            if not connections[DEFAULT_DB_ALIAS].needs_rollback:
-                _tell(outer)  # after an error the savepoint's rollback restores it
+            # Told for this transaction only: its end forgets the scope, and the rollback of a savepoint restores the
+            # outer one. What is left is a savepoint that is kept.
+            if nested and not connections[DEFAULT_DB_ALIAS].needs_rollback:
+                _tell(outer)
         finally:
             _scope.reset(token)
+
+
+@contextmanager
+def entered(find: Callable[[], Scope]) -> Iterator[None]:
+    """The front door's way: one transaction in which `find` sees every row, and everything after it the found scope."""
+    with within(Scope(lifts="reach: it decides what the scope will be")):
+        scope = find()
+        _scope.set(scope)
+        _tell(scope)
+        yield
 
 
 @contextmanager

@@ -1,0 +1,37 @@
+# The service without its embedded servers: web, worker, beat and migrations are one image with four commands
+# (docker-compose.yml). Built in two stages, so that compilers and Node.js stay behind.
+
+FROM python:3.13-slim AS build
+WORKDIR /service
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements/base.txt requirements/node.txt requirements/
+RUN python -m venv .venv \
+    && .venv/bin/pip install --require-hashes --requirement requirements/base.txt \
+    && python -m venv /node \
+    && /node/bin/pip install --require-hashes --requirement requirements/node.txt
+COPY package.json package-lock.json .npmrc ./
+RUN /node/bin/npm ci --ignore-scripts
+COPY manage.py ./
+COPY hwbc hwbc
+COPY templates templates
+COPY static static
+# Compiling and collecting ask neither the database nor a secret.
+RUN PATH="/node/bin:$PATH" .venv/bin/python -m hwbc.kit.assets \
+    && HWBC_LOCAL=true HWBC_VAR=/tmp/var .venv/bin/python manage.py collectstatic --noinput --clear --ignore '*.scss'
+
+FROM python:3.13-slim
+WORKDIR /service
+RUN useradd --system --uid 10001 --home-dir /service --shell /usr/sbin/nologin service
+ENV PATH="/service/.venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    DJANGO_SETTINGS_MODULE=hwbc.settings HWBC_LOCAL=false BIND=0.0.0.0:8000
+COPY --from=build /service/.venv .venv
+COPY --from=build /service/.build/static .build/static
+COPY manage.py gunicorn.conf.py ./
+COPY hwbc hwbc
+COPY templates templates
+COPY static static
+USER service
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=2)"]
+CMD ["gunicorn", "--no-control-socket", "hwbc.wsgi"]

@@ -1,0 +1,1 @@
+"""Speed is shown here and never in a timed test."""
