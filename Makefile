@@ -46,8 +46,7 @@ reset: .venv/local  ## Throw this copy's data away and start anew; refused while
 bench: setup .venv/dev  ## Measure how fast pages are beside a bare Django view
 	@$(PY) -m tests.bench
 
-locks: .venv/made  ## Compile the lock files in requirements/ from pyproject.toml (UPGRADE=--upgrade for newer versions)
-	@$(PY) -m pip --disable-pip-version-check --quiet install 'uv>=0.9'
+locks: .venv/dev  ## Compile the lock files in requirements/ from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml -o requirements/base.txt
 	@$(COMPILE) pyproject.toml --extra local -c requirements/base.txt -o requirements/local.txt
 	@$(COMPILE) pyproject.toml --extra local --extra dev -c requirements/local.txt -o requirements/dev.txt

@@ -2,12 +2,15 @@
 
 import logging.config
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hwbc.settings")
+# Six lines against running as root, at every start; the image runs as a user of its own.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = Celery("hwbc")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -42,7 +42,7 @@ if not SECRET_KEY:
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if LOCAL else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000" if LOCAL else "").rstrip("/")
+BASE_URL = env.str("BASE_URL", default=addresses.local_address(VAR) if LOCAL else "").rstrip("/")
 
 # --- Applications, from the front door down to the ground ---------------------------------------------------------
 

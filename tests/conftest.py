@@ -101,7 +101,7 @@ def child_env(django_db_setup: None) -> dict[str, str]:
     login = f"{database['USER']}:{quote(database['PASSWORD'])}" if database["PASSWORD"] else database["USER"]
     host = database["HOST"] or database["OPTIONS"].get("host", "")
     if host.startswith("/"):
-        url = f"postgres://{login}@/{database['NAME']}?host={host}"
+        url = f"postgres://{login}@/{database['NAME']}?host={quote(host)}"
     else:
         url = f"postgres://{login}@{host}:{database['PORT'] or 5432}/{database['NAME']}"
     return {

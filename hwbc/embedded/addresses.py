@@ -12,6 +12,7 @@ from hwbc.embedded.trouble import cannot_write
 
 APP, OWNER, LIFTED, NAME = "hwbc_app", "hwbc_owner", "hwbc_all", "hwbc"
 DATABASE_SOCKET, BROKER_SOCKET = ".s.PGSQL.5432", "valkey.sock"
+DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 LONGEST_SOCKET_PATH = 107  # bytes, the kernel's limit for a unix socket's address
 
 
@@ -34,6 +35,13 @@ def database_url(var: Path, role: str) -> str:
 def broker_url(var: Path) -> str:
     """The embedded broker's URL."""
     return f"redis+socket://{quote(str(sockets(var)))}/{BROKER_SOCKET}"
+
+
+def local_address(var: Path) -> str:
+    """Where this copy's `manage.py start` answers, or would: it writes its address into its lock."""
+    with contextlib.suppress(OSError):
+        return (var / "locks" / "start").read_text().partition(" ")[0] or DEFAULT_ADDRESS
+    return DEFAULT_ADDRESS
 
 
 def local_secret(var: Path) -> str:

@@ -98,7 +98,7 @@ class Postgres:
         except FileNotFoundError:
             raise Trouble(f"{self.data} is not a PostgreSQL data directory: move it away and try again.") from None
         command: list[str | Path] = [self.program, "--version"]  # says "postgres (PostgreSQL) 18.6"
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         version = said.split()[2].split(".")[0]
         if found != version:
             raise Trouble(

@@ -34,7 +34,7 @@ def start_tied(
     command: Sequence[str | Path], last_signal: signal.Signals, *, env: dict[str, str], output: IO[bytes] | int
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own, so that the terminal's Ctrl-C is ours alone; it dies with us."""
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         command,
         env=env,
         stdin=subprocess.DEVNULL,
@@ -69,7 +69,7 @@ class Account:
         folder: Path | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a server's program with our output, an environment free of surprises, and tied to our life."""
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(
             command,
             env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
             cwd="/",

@@ -68,7 +68,7 @@ def _start_keeper(var: Path, name: str) -> None:
     reading, writing = os.pipe()
     with log.open("ab") as output, os.fdopen(reading) as answer:
         try:
-            subprocess.run(  # noqa: S603
+            subprocess.run(
                 [sys.executable, "-m", "hwbc.embedded.keeper", name, str(var), str(writing)],
                 cwd=_PROJECT,
                 stdin=subprocess.DEVNULL,

@@ -20,7 +20,10 @@ from hwbc.embedded.runner import Program, Runner, say
 from hwbc.embedded.trouble import Trouble
 
 HOST = "127.0.0.1"
-NEXT_STEPS = "Ctrl-C stops everything; what you entered is kept."
+NEXT_STEPS = """\
+No account yet? In a second terminal, for a first manager of a first PCN:
+  .venv/bin/python manage.py invite you@example.org pcn_manager U99999 --new "Riverside PCN" --name "Your Name"
+Ctrl-C stops everything; what you entered is kept."""
 
 
 class Command(BaseCommand):
