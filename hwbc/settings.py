@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "hwbc.kit",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",

@@ -19,6 +19,17 @@ from hwbc.workforce.models import User
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     """What this service does its own way."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "The e-mail address or the password is not right.",
+        "too_many_login_attempts": (
+            "There were too many attempts to sign in. Wait five minutes, or choose a new password with "
+            "“Forgotten your password?”."
+        ),
+        "enter_current_password": "This is not your present password.",
+        "incorrect_password": "This is not your password.",
+        "rate_limited": "There were too many attempts. Wait a few minutes and try again.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 

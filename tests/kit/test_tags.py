@@ -1,11 +1,14 @@
 """The template tags."""
 
+from datetime import UTC, date, datetime
+
 import pytest
 from django.template import Context, Template, TemplateSyntaxError
 from django.utils.functional import lazystr
 from django.utils.safestring import mark_safe
 
 from hwbc.kit.render import render
+from hwbc.kit.templatetags.nhsuk import clock
 from tests.kit.html import parse, text
 
 
@@ -62,3 +65,24 @@ def test_values_are_made_plain_all_the_way_down():
     root = parse(html)
     assert [text(element) for element in root.iter("dt")] == ["<Name>", "<Name>"]
     assert len(list(root.iter("i"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("moment", "written"),
+    [
+        (datetime(2026, 1, 15, 9, 30, tzinfo=UTC), "9:30am"),
+        (datetime(2026, 7, 15, 9, 30, tzinfo=UTC), "10:30am"),  # London is an hour ahead in summer
+        (datetime(2026, 1, 15, 17, 0, tzinfo=UTC), "5pm"),
+        (datetime(2026, 1, 15, 12, 0, tzinfo=UTC), "midday"),
+        (datetime(2026, 1, 15, 0, 0, tzinfo=UTC), "midnight"),
+        (datetime(2026, 1, 15, 0, 5, tzinfo=UTC), "12:05am"),
+        (datetime(2026, 1, 15, 12, 5, tzinfo=UTC), "12:05pm"),
+        (None, ""),
+    ],
+)
+def test_times_are_written_as_the_service_manual_says(moment: datetime | None, written: str) -> None:
+    assert clock(moment) == written
+
+
+def test_dates_are_written_as_the_service_manual_says() -> None:
+    assert Template("{{ day }}").render(Context({"day": date(2026, 3, 5)})) == "5 March 2026"

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django import forms, template
 from django.forms.boundfield import BoundField
 from django.template.base import FilterExpression, NodeList, Parser, Token, token_kwargs
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from hwbc.kit.context import Frame
@@ -34,6 +36,18 @@ def parameters(params: Mapping[str, Any] | None, extra: Mapping[str, Any]) -> di
         for name, value in extra.items()
     }
     return {**(params or {}), **{camel_case(name): value for name, value in plain.items()}}
+
+
+@register.filter
+def clock(moment: datetime | None) -> str:
+    """A time as the NHS service manual writes it, in London: 9:30am, 5pm, midday, midnight. Nothing for None."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    if local.minute == 0 and local.hour in (0, 12):
+        return "midday" if local.hour else "midnight"
+    minutes = f":{local.minute:02}" if local.minute else ""
+    return f"{local.hour % 12 or 12}{minutes}{'pm' if local.hour >= 12 else 'am'}"
 
 
 @register.simple_tag
