@@ -49,6 +49,9 @@ BASE_URL = env.str("BASE_URL", default=addresses.local_address(VAR) if LOCAL els
 INSTALLED_APPS = [
     "hwbc.embedded",
     "hwbc.compliance",
+    "coaching",
+    "supervision",
+    "training",
     "hwbc.standards",
     "hwbc.workforce",
     "hwbc.kit",
@@ -56,6 +59,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.humanize",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django.forms",

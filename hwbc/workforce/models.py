@@ -5,9 +5,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 
@@ -62,6 +64,28 @@ class Named(models.Model):
         abstract = True
 
 
+class Referenced(models.Model):
+    """Something that a service's own workbook has a reference for, such as C001.
+
+    References are unique within the organisation they were imported for (`register`), so that two services may both
+    number from C001; they are kept in the letters they came in and compared without regard to case.
+    """
+
+    register = models.ForeignKey("workforce.Organisation", models.PROTECT, null=True, editable=False, related_name="+")
+    reference = models.CharField(max_length=100, blank=True, editable=False)
+    reference_key = models.CharField(max_length=100, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(
+                fields=["register", "reference_key"],
+                condition=~Q(reference_key=""),
+                name="%(app_label)s_%(class)s_reference_once_in_a_register",
+            )
+        ]
+
+
 class Fact(models.Model):
     """Something written down. Two clocks: when it was true (the model's own dates) and when we knew (these)."""
 
@@ -88,8 +112,28 @@ class Period(Fact):
                 condition=Q(ends_on__isnull=True) | Q(ends_on__gte=F("starts_on")),
                 name="%(app_label)s_%(class)s_ends_after_start",
                 violation_error_message="The last day cannot be before the first day.",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_on__isnull=True, end_recorded_at__isnull=True)
+                | Q(ends_on__isnull=False, end_recorded_at__isnull=False),
+                name="%(app_label)s_%(class)s_end_has_its_clock",
+            ),
         ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.ends_on is not None and self.end_recorded_at is None:
+            self.end_recorded_at = timezone.now()
+        super().save(*args, **kwargs)
+
+
+def no_overlap(name: str, *same: str) -> ExclusionConstraint:
+    """Two periods of the same things may not share a day; what was voided does not count."""
+    days = Func(F("starts_on"), F("ends_on"), Value("[]"), function="daterange")
+    return ExclusionConstraint(
+        name=name,
+        expressions=[*((field, RangeOperators.EQUAL) for field in same), (days, RangeOperators.OVERLAPS)],
+        condition=Q(voided_at__isnull=True),
+    )
 
 
 class UserManager(BaseUserManager["User"]):
@@ -173,7 +217,7 @@ class Organisation(Named):
         return self.name
 
 
-class Coach(Named, Fact):
+class Coach(Named, Referenced, Fact):
     """A person in the health and wellbeing coach role, with or without a user of this service."""
 
     name = models.CharField(max_length=200)
@@ -187,7 +231,7 @@ class Coach(Named, Fact):
     wall = walls.by_coach("id")
     read_by = Can.SEE_STANDING
 
-    class Meta:
+    class Meta(Referenced.Meta):
         ordering = ["sort_name", "id"]
 
     def __str__(self) -> str:
@@ -202,24 +246,37 @@ class Coach(Named, Fact):
         return Q(pk__in=actor.coaches(can))
 
 
-class Post(Period):
+class OfCoach(models.Model):
+    """A fact about one coach: seen, whole, by whoever reaches the coach."""
+
+    coach = models.ForeignKey(Coach, models.PROTECT, related_name="+")
+
+    objects = Reached.as_manager()
+
+    wall = walls.by_coach()
+    read_by = Can.SEE_STANDING
+
+    class Meta:
+        abstract = True
+
+    @staticmethod
+    def reached_by(actor: "Actor", can: Can) -> Q:
+        """The rows of the coaches whom the actor reaches."""
+        return Q(coach__in=actor.coaches(can))
+
+
+class Post(OfCoach, Period):
     """A coach's post at a PCN: who employs them, for how many hours a week, and who pays."""
 
     class Funding(models.TextChoices):
         ARRS = "arrs", "Additional Roles Reimbursement Scheme"
         OTHER = "other", "Other funding"
 
-    coach = models.ForeignKey(Coach, models.PROTECT, related_name="posts")
     pcn = models.ForeignKey(Organisation, models.PROTECT, related_name="posts")
     employer = models.ForeignKey(Organisation, models.PROTECT, related_name="employs")
     hours_per_week = models.DecimalField(max_digits=4, decimal_places=2)
     funding = models.CharField(max_length=10, choices=Funding)
     version = models.PositiveIntegerField(default=1, editable=False)
-
-    objects = Reached.as_manager()
-
-    wall = walls.by_coach()
-    read_by = Can.SEE_STANDING
 
     class Meta(Period.Meta):
         ordering = ["starts_on", "id"]
@@ -231,14 +288,31 @@ class Post(Period):
                 name="workforce_post_hours_more_than_0_up_to_60",
                 violation_error_message="Hours a week must be more than 0 and no more than 60.",
             ),
+            no_overlap("workforce_post_once_at_a_pcn", "coach", "pcn"),
         ]
 
     def __str__(self) -> str:
         return f"post {self.pk}"
 
-    @staticmethod
-    def reached_by(actor: "Actor", can: Can) -> Q:
-        return Q(coach__in=actor.coaches(can))
+
+class Absence(OfCoach, Period):
+    """Days on which a coach is away. Long ones pause the supervision clocks (rules, section 2)."""
+
+    class Kind(models.TextChoices):
+        ANNUAL_LEAVE = "annual_leave", "Annual leave"
+        SICKNESS = "sickness", "Sickness"
+        PARENTAL = "parental", "Parental leave"
+        OTHER = "other", "Other"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta(Period.Meta):
+        ordering = ["starts_on", "id"]
+        constraints = [*Period.Meta.constraints, no_overlap("workforce_absence_one_at_a_time", "coach")]
+
+    def __str__(self) -> str:
+        return f"absence {self.pk}"
 
 
 class Grant(Named):

@@ -64,7 +64,8 @@ def test_a_killed_keeper_takes_its_server_with_it_and_the_next_user_gets_a_new_o
 
 def test_what_a_power_cut_leaves_behind_is_no_obstacle(var):
     with user(var):
-        kill_all(processes_of(var, "keeper") | processes_of(var, "pginstall") | processes_of(var, "valkey-server"))
+        kill_all(processes_of(var, "pginstall"))  # first: after its keeper's death it would end in an orderly way
+        kill_all(processes_of(var, "keeper") | processes_of(var, "valkey-server"))
     assert wait_until(lambda: not processes_of(var))
     stale = var / "postgres" / "postmaster.pid"
     lines = stale.read_text().splitlines()

@@ -7,7 +7,8 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwbc.kit.periods import add_months, today
+from hwbc.kit.months import add_months
+from hwbc.kit.periods import today
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""Who is coached, what was asked for them, who took it, and what was done: four things."""
+
+from django.db import models
+from django.db.models import Q
+
+from hwbc.workforce import walls
+from hwbc.workforce.access import Actor
+from hwbc.workforce.models import Coach, Fact, Named, OfCoach, Organisation, Period, Reached, Referenced
+from hwbc.workforce.roles import Can
+
+
+class OfPcn(models.Model):
+    """Work at a PCN, without a patient's identity."""
+
+    pcn = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+
+    objects = Reached.as_manager()
+
+    wall = walls.by_pcn()
+    read_by = Can.SEE_WORK
+
+    class Meta:
+        abstract = True
+
+    @staticmethod
+    def reached_by(actor: Actor, can: Can) -> Q:
+        """The rows of the PCNs whose work the actor may see."""
+        return Q(pcn__in=actor.pcns(can))
+
+
+class Patient(Named, OfPcn, Fact):
+    """Somebody who is coached. Identified only where the service chooses to; here, by a reference of its own."""
+
+    local_reference = models.CharField(max_length=100, blank=True)
+
+    wall = walls.by_care()
+    read_by = Can.SEE_PATIENTS
+
+    def __str__(self) -> str:
+        return f"patient {self.pk}"
+
+
+class Referral(Named, Referenced, OfPcn, Fact):
+    """What was asked: from whom, how urgently, when it reached the service, how it ended. Nobody's name."""
+
+    class Source(models.TextChoices):
+        GP_PRACTICE = "gp_practice", "GP practice"
+        NURSE = "nurse", "Practice nurse"
+        PHARMACIST = "pharmacist", "Pharmacist"
+        LINK_WORKER = "link_worker", "Social prescribing link worker"
+        CARE_COORDINATOR = "care_coordinator", "Care co-ordinator"
+        OTHER_NHS = "other_nhs", "Other NHS service"
+        LOCAL_AUTHORITY = "local_authority", "Local authority"
+        VCSE = "vcse", "Voluntary or community organisation"
+        SELF = "self", "Self-referral"
+        CASE_FINDING = "case_finding", "Case finding"
+
+    class Priority(models.TextChoices):
+        ROUTINE = "routine", "Routine"
+        URGENT = "urgent", "Urgent"
+
+    patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="referrals")
+    practice = models.ForeignKey(Organisation, models.PROTECT, null=True, related_name="+")
+    source = models.CharField(max_length=30, choices=Source)
+    priority = models.CharField(max_length=10, choices=Priority)
+    received_on = models.DateField()
+    proposed_coach = models.ForeignKey(Coach, models.PROTECT, null=True, related_name="+")
+    closed_on = models.DateField(null=True)
+    outcome = models.CharField(max_length=200, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta(Referenced.Meta):
+        ordering = ["received_on", "id"]
+        constraints = [
+            *Referenced.Meta.constraints,
+            models.UniqueConstraint(fields=["id", "pcn"], name="coaching_referral_with_its_pcn"),
+            models.CheckConstraint(
+                condition=Q(closed_on__isnull=True) | Q(closed_on__gte=models.F("received_on")),
+                name="coaching_referral_closed_after_received",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"referral {self.pk}"
+
+
+class Allocation(Named, OfCoach, Period):
+    """Who took a referral: from the day it was accepted (`starts_on`) to the day it was closed or handed on.
+
+    Shown to whoever works in or oversees its PCN, and to whoever reaches the coach: a rule about a coach must never see
+    half of what they took.
+    """
+
+    referral = models.ForeignKey(Referral, models.PROTECT, related_name="allocations")
+    pcn = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    wall = walls.either(walls.by_pcn(), walls.by_coach())
+
+    class Meta(Period.Meta):
+        ordering = ["starts_on", "id"]
+        indexes = [models.Index(fields=["coach", "starts_on"], name="coaching_allocation_coach")]
+        constraints = [
+            *Period.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["referral"],
+                condition=Q(ends_on__isnull=True, voided_at__isnull=True),
+                name="coaching_allocation_one_open_a_referral",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"allocation {self.pk}"
+
+
+class CoachingSession(Named, OfPcn, Fact):
+    """One contact, or one that was meant to be. Only an attended one is a contact."""
+
+    class Mode(models.TextChoices):
+        FACE_TO_FACE = "face_to_face", "Face to face"
+        PHONE = "phone", "Phone"
+        VIDEO = "video", "Video"
+        GROUP = "group", "Group"
+
+    class Outcome(models.TextChoices):
+        ATTENDED = "attended", "Attended"
+        DID_NOT_ATTEND = "did_not_attend", "Did not attend"
+        CANCELLED_LATE = "cancelled_late", "Cancelled late"
+        CANCELLED_BY_PATIENT = "cancelled_by_patient", "Cancelled by the patient"
+        CANCELLED_BY_SERVICE = "cancelled_by_service", "Cancelled by the service"
+
+    referral = models.ForeignKey(Referral, models.PROTECT, related_name="sessions")
+    held_on = models.DateField()
+    mode = models.CharField(max_length=20, choices=Mode)
+    minutes = models.PositiveIntegerField()
+    outcome = models.CharField(max_length=30, choices=Outcome)
+
+    wall = walls.by_care()
+    read_by = Can.SEE_PATIENTS
+
+    class Meta:
+        ordering = ["held_on", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["referral", "held_on", "mode"],
+                condition=Q(voided_at__isnull=True),
+                name="coaching_session_once",
+            ),
+            models.CheckConstraint(condition=Q(minutes__gte=1), name="coaching_session_minutes_1_or_more"),
+        ]
+
+    def __str__(self) -> str:
+        return f"session {self.pk}"
