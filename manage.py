@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> None:
     try:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
-        from django.db.utils import OperationalError
+        from django.db.utils import OperationalError, ProgrammingError
     except ImportError:
         sys.exit("Django is not installed for this Python. Run `make setup`, then use `.venv/bin/python manage.py …`.")
     from hwbc.embedded import servers
@@ -38,6 +38,10 @@ def main(arguments: list[str]) -> None:
             raise
         reason = str(error).splitlines()[0]
         sys.exit(f"The database cannot be used: {reason}. Check DATABASE_URL and DATABASE_OWNER_URL.")
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "sqlstate", None) != "42P01":  # a table that is not there
+            raise
+        sys.exit("The database lacks a table of this version: run `manage.py migrate` first (`make start` does it).")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -9,7 +9,7 @@ from hwbc.workforce.models import Fact, Named, OfCoach, Period, Referenced
 
 
 class Course(Named, Referenced):
-    """A course and its accreditation. The Personalised Care Institute accredits programmes, not organisations (R-034)."""
+    """A course and its accreditation: the Personalised Care Institute accredits programmes, not providers (R-034)."""
 
     class Kind(models.TextChoices):
         PCI_HEALTH_COACHING = "pci_health_coaching", "PCI-accredited health coaching"

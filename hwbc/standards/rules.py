@@ -26,7 +26,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The numbers of a standard. The defaults are the preset "WDF" (rules, section 4); sources: hwbc.standards.presets."""
+    """The numbers of a standard. The defaults are the preset "WDF"; their sources are in hwbc.standards.presets."""
 
     name: str = "WDF"
     line_months: int = 1

@@ -1,0 +1,60 @@
+"""The checks: gathers facts, asks the rules, hands what is red to the flags. By hand, and on schedule."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from hwbc.compliance.queries import standings
+from hwbc.standards import actions
+from hwbc.standards.models import Run
+from hwbc.standards.rules import RED, Answer
+from hwbc.workforce import walls
+from hwbc.workforce.access import Actor
+
+# The gate's own answer raises no flag: an untrained coach who takes no referral is no finding.
+_NO_FLAG = "training.referral_ready"
+
+
+@dataclass
+class Seen:
+    """What is red on a day, and how many coaches were looked at."""
+
+    coaches: int = 0
+    red: list[actions.Red] = field(default_factory=list)
+
+
+def look(day: date) -> Seen:
+    """What is red on a day. Needs the walls lifted."""
+    seen = Seen()
+    for standing in standings(day):
+        seen.coaches += 1
+        seen.red.extend(_red(standing.coach, standing.answers))
+    return seen
+
+
+def _red(coach: int, answers: list[tuple[str, Answer]]) -> Iterator[actions.Red]:
+    for rule, answer in answers:
+        if answer.state in RED and rule != _NO_FLAG:
+            yield actions.Red(coach, rule, answer.state, answer.since, answer.due_on)
+
+
+def run_checks(actor: Actor, day: date) -> Run:
+    """Raise and clear flags for a day; returns the finished run. Raises TooEarly, with a failed run left behind."""
+    with walls.lifted("nightly checks"):
+        run = actions.start_run(actor, kind=Run.Kind.CHECKS, day=day)
+    try:
+        with walls.lifted("nightly checks"):
+            seen = look(day)
+            actions.apply_checks(actor, run=run, red=seen.red, coaches=seen.coaches)
+    except BaseException:
+        with walls.lifted("nightly checks"):
+            actions.fail_run(actor, run=run)
+        raise
+    run.refresh_from_db()
+    return run
+
+
+def dry_run(day: date) -> Seen:
+    """What the checks would find on a day; nothing is written."""
+    with walls.lifted("nightly checks"):
+        return look(day)

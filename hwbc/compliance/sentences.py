@@ -1,0 +1,90 @@
+"""Answers in words: made when they are shown, from the code, the dates and the facts."""
+
+from datetime import date
+
+from hwbc.compliance.queries import Standing
+from hwbc.standards.rules import Answer, Numbers
+
+_PLAIN = {
+    "no_post": "No post on this day.",
+    "paused": "On a long absence: the clocks stand still.",
+    "not_funded_by_arrs": "No post on this day is funded by ARRS.",
+    "not_enrolled": "Not enrolled in PCI-accredited health coaching training, so the post cannot be claimed for.",
+    "completed": "The four-day PCI-accredited training is completed.",
+    "exempt": "An exemption covers this day.",
+    "not_completed": "The four-day PCI-accredited training is not completed, and no exemption covers this day.",
+    "no_referrals_taken_yet": "Not trained yet; no referrals taken yet.",
+    "no_agreement": "No health coaching supervision agreement on this day.",
+    "supervisor_not_eligible": "The named supervisor does not meet the supervisor standard on this day.",
+    "does_not_apply_yet": "Not asked for yet on this day.",
+}
+_KINDS = {
+    "supervision.line": ("line supervision", "line"),
+    "supervision.clinical": ("clinical supervision", "clinical"),
+    "supervision.appraisal": ("appraisal", "appraisal"),
+}
+
+
+def written(day: date | None) -> str:
+    """A day as it is shown: 15 March 2026."""
+    return f"{day.day} {day:%B %Y}" if day else "no date"
+
+
+def sentence(standing: Standing, rule: str, answer: Answer) -> str:
+    """Why the answer is what it is, in a sentence or two."""
+    if answer.reason in _PLAIN and not (answer.reason == "exempt" and rule.startswith("training.required:")):
+        return _PLAIN[answer.reason]
+    if rule in _KINDS:
+        return _clock(standing, rule, answer)
+    if rule == "supervision.health_coaching":
+        return _minutes(standing, answer)
+    if rule.startswith("supervision.named."):
+        kind = rule.removeprefix("supervision.named.").replace("_", " ")
+        if answer.reason == "nobody_named":
+            return f"Nobody is named for {kind} supervision since {written(answer.since)}."
+        return f"A supervisor is named for {kind} supervision."
+    if rule == "supervision.supervisor_eligible":
+        return "The named supervisor meets the supervisor standard."
+    if answer.reason == "took_referrals_untrained":
+        return f"Took a referral on {written(answer.since)} without completed training or an exemption."
+    if rule == "training.arrs_eligible":
+        return "Enrolled in, or qualified from, PCI-accredited health coaching training."
+    return _required(answer)
+
+
+def _clock(standing: Standing, rule: str, answer: Answer) -> str:
+    name, field = _KINDS[rule]
+    last: date | None = getattr(standing.facts, field)
+    had = f"Last {name} {written(last)}." if last else f"No {name} counted since the start of this employment."
+    said = {
+        "met": f"Next due {written(answer.due_on)}.",
+        "due_soon": f"Due {written(answer.due_on)}.",
+        "grace": f"Was due {written(answer.due_on)}; within the days of grace.",
+        "overdue": f"Was due {written(answer.due_on)}: overdue against the standard since {written(answer.since)}.",
+    }
+    return f"{had} {said[answer.reason]}"
+
+
+def _minutes(standing: Standing, answer: Answer) -> str:
+    facts, numbers = standing.facts, standing.numbers or Numbers()
+    assert facts is not None
+    counted = (
+        f"{facts.minutes_now} minutes of individual supervision counted this month, {facts.minutes_before} last month"
+    )
+    if answer.reason == "short_month":
+        return f"{counted}: below the recommended {numbers.coaching_minutes} a month."
+    if answer.reason == "month_not_full":
+        missing = numbers.coaching_minutes - facts.minutes_now
+        return f"{counted}; {missing} more are recommended by {written(answer.due_on)}."
+    return f"{counted}."
+
+
+def _required(answer: Answer) -> str:
+    return {
+        "exempt": "An exemption covers this day.",
+        "to_be_done": f"Not done yet; to be done by {written(answer.due_on)}.",
+        "never_done": f"Never done; was to be done by {written(answer.due_on)}.",
+        "expired": f"Expired on {written(answer.due_on)}.",
+        "expires_soon": f"Expires on {written(answer.due_on)}.",
+        "met": f"Done; holds until {written(answer.due_on)}." if answer.due_on else "Done.",
+    }[answer.reason]

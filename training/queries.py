@@ -1,0 +1,110 @@
+"""Facts of training for many coaches at once; and the one place that says when a course was done."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from hwbc.workforce.queries import GROUND, covers, known
+from training.rules import Required
+
+# When a record was completed or done, as at the day (rules, section 4): null where it was not. Record `t`, course `c`.
+# The nth different attended day is the nth of the sorted ones; of a health coaching course, only accredited days.
+_NTH_DAY = """(select d from (select distinct d from unnest(t.attended_on) as d
+                where d <= %(day)s {within}) as attended order by d offset {nth} - 1 limit 1)"""
+COMPLETED_ON = f"""case
+    when t.withdrawn_on <= %(day)s then null
+    when c.kind <> 'pci_health_coaching' or c.accreditation not in ('accredited', 'assured') then null
+    when t.certificate_on is null or t.certificate_on > %(day)s then null
+    else (select greatest(t.certificate_on, n) from {
+    _NTH_DAY.format(
+        within="and d >= coalesce(c.accredited_from, '-infinity') and d <= coalesce(c.accredited_to, 'infinity')",
+        nth="p.completed_days",
+    )
+} as fourth (n)) end"""
+DONE_ON = f"""case
+    when t.withdrawn_on <= %(day)s then null
+    when c.kind = 'pci_health_coaching' then {COMPLETED_ON}
+    when c.gives_certificate then case when t.certificate_on <= %(day)s then t.certificate_on end
+    else {_NTH_DAY.format(within="", nth="c.days")} end"""
+
+
+class Standing(NamedTuple):
+    """What the training rules, but for required courses, know of a coach on a day."""
+
+    funded: bool  # a post covering the day is funded by ARRS
+    enrolled: bool  # in a PCI health coaching course, and not withdrawn by the day
+    completed: bool  # by the day
+    exempt: bool  # an exemption from training.before_referrals covers the day
+
+
+_STANDING = f"""
+with {GROUND}
+select p.coach_id,
+       exists (select 1 from workforce_post o
+                where o.coach_id = p.coach_id and o.funding = 'arrs' and {covers("o")}),
+       coalesce(r.enrolled, false), coalesce(r.completed, false),
+       exists (select 1 from training_exemption x
+                where x.coach_id = p.coach_id and x.rule = 'training.before_referrals' and {covers("x")})
+  from present p
+  left join (select p.coach_id,
+                    bool_or(t.enrolled_on <= %(day)s
+                            and (t.withdrawn_on is null or t.withdrawn_on > %(day)s)) as enrolled,
+                    bool_or({COMPLETED_ON} is not null) as completed
+               from present p
+               join training_trainingrecord t on t.coach_id = p.coach_id and {known("t")}
+               join training_course c on c.id = t.course_id and c.kind = 'pci_health_coaching'
+              group by p.coach_id) r on r.coach_id = p.coach_id
+"""
+
+_REQUIREMENTS = f"""
+select c.register_id, c.id, c.reference, c.uuid::text, q.validity_months, q.within_days, q.applies_from
+  from training_requirement q join training_course c on c.id = q.course_id
+ where {known("q")}
+ order by c.register_id, c.reference collate "C", c.id
+"""
+
+_DONE = f"""
+with {GROUND}, done as (
+    select t.coach_id, t.course_id, max({DONE_ON}) as done_on
+      from present p
+      join training_trainingrecord t on t.coach_id = p.coach_id and {known("t")}
+      join training_course c on c.id = t.course_id
+     where t.course_id = any(%(courses)s::bigint[])
+     group by t.coach_id, t.course_id
+), exempt as (
+    select distinct x.coach_id, x.course_id
+      from present p join training_exemption x on x.coach_id = p.coach_id
+     where x.rule = 'training.required' and {covers("x")} and x.course_id = any(%(courses)s::bigint[])
+)
+select coalesce(d.coach_id, x.coach_id), coalesce(d.course_id, x.course_id), d.done_on, x.coach_id is not null
+  from done d full join exempt x on x.coach_id = d.coach_id and x.course_id = d.course_id
+ where d.done_on is not null or x.coach_id is not null
+"""
+
+
+def standing(parameters: Mapping[str, Any]) -> dict[int, Standing]:
+    """Coach → standing, for every coach with a post on the day."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, parameters)
+        return {row[0]: Standing._make(row[1:]) for row in cursor}
+
+
+def requirements(parameters: Mapping[str, Any]) -> dict[int | None, list[tuple[int, Required]]]:
+    """Register → its required courses, as (course's number, what is asked)."""
+    found: dict[int | None, list[tuple[int, Required]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_REQUIREMENTS, parameters)
+        for register, course, reference, name, *asked in cursor:
+            found.setdefault(register, []).append((course, Required(reference or name, *asked)))
+    return found
+
+
+def done(parameters: Mapping[str, Any], courses: list[int]) -> dict[tuple[int, int], tuple[date | None, bool]]:
+    """(Coach, course) → the latest day it was done, and whether an exemption covers the day; where either is so."""
+    if not courses:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_DONE, {**parameters, "courses": courses})
+        return {(coach, course): (day, exempt) for coach, course, day, exempt in cursor}
