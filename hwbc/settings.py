@@ -152,6 +152,8 @@ OWNER_DATABASE_URL = env.str(
 DATABASE_POOL = env.int("DATABASE_POOL", default=0)
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"]["connect_timeout"] = 5  # type: ignore[index]
+# Compiling a query that answers for one coach takes a thousand times as long as answering it.
+DATABASES["default"]["OPTIONS"]["options"] = "-c jit=off"  # type: ignore[index]
 if DATABASE_POOL:
     DATABASES["default"]["OPTIONS"]["pool"] = {  # type: ignore[index]
         "min_size": min(2, DATABASE_POOL),

@@ -9,42 +9,71 @@ from hwbc.workforce.queries import GROUND, known, known_end
 from supervision.rules import CLINICAL_ROLES, Facts
 
 
-def _newest(kind: str, day: str) -> str:
-    """SQL: the newest evidence of a kind, of supervisor `s`, dated on or before a day."""
-    return f"""(select e.number from supervision_evidence e
-                 where e.supervisor_id = s.id and e.kind = '{kind}' and e.evidenced_on <= {day} and {known("e")}
-                 order by e.evidenced_on desc limit 1)"""
+def _newest(name: str, kind: str) -> str:
+    """SQL: the newest evidence of a kind on the first day of interval `i`, joined by this name."""
+    return f"""left join lateral (select e.number, e.evidenced_on from supervision_evidence e
+        where e.supervisor_id = i.supervisor_id and e.kind = '{kind}' and e.evidenced_on <= i.from_day and {known("e")}
+        order by e.evidenced_on desc limit 1) {name} on true"""
 
 
-def _recent(kind: str, day: str) -> str:
-    """SQL: the day of the newest evidence of a kind is no more than twelve months before a day."""
-    return f"""{day} <= (select max(e.evidenced_on) from supervision_evidence e
-                 where e.supervisor_id = s.id and e.kind = '{kind}' and e.evidenced_on <= {day} and {known("e")}
-               ) + make_interval(months => p.supervisor_evidence_months)"""
+# What supervisors had shown, as intervals between one piece of evidence and the next: the newest of each kind.
+# Only intervals that reach into `months` or later are filled: the rules ask about no earlier meeting.
+SHOWN = f"""
+shown as materialized (
+    select i.supervisor_id, i.from_day, i.until, t.number as tier, y.number as years, h.number as nhs_hours,
+           c.number as caseload, c.evidenced_on as caseload_on, o.evidenced_on as own_on
+      from (select supervisor_id, evidenced_on as from_day,
+                   lead(evidenced_on, 1, 'infinity') over (partition by supervisor_id order by evidenced_on) - 1
+                       as until
+              from (select distinct e.supervisor_id, e.evidenced_on from supervision_evidence e
+                     where {known("e")} and e.evidenced_on <= %(day)s) as changes) as i
+      cross join months
+      {_newest("t", "tier")}
+      {_newest("y", "coaching_years")}
+      {_newest("h", "nhs_coaching_hours")}
+      {_newest("c", "caseload_hours")}
+      {_newest("o", "own_supervision")}
+     where i.until >= months.before_first
+)
+"""
 
 
 def _eligible(day: str) -> str:
-    """SQL: supervisor `s` may give health coaching supervision on a day, by what is asked of coach `p` (R-049 on)."""
-    return f"""coalesce({_newest("tier", day)} >= p.supervisor_tier
-        and (coalesce({_newest("coaching_years", day)} >= p.supervisor_years, false)
-             or coalesce({_newest("nhs_coaching_hours", day)} >= p.supervisor_nhs_hours, false))
-        and {_newest("caseload_hours", day)} >= p.supervisor_caseload_hours
-        and {_recent("caseload_hours", day)} and {_recent("own_supervision", day)}, false)"""
+    """SQL: a supervisor who has shown `v` may give health coaching supervision on a day to coach `p` (R-049 on)."""
+    return f"""coalesce(v.tier >= p.supervisor_tier
+        and (coalesce(v.years >= p.supervisor_years, false) or coalesce(v.nhs_hours >= p.supervisor_nhs_hours, false))
+        and v.caseload >= p.supervisor_caseload_hours
+        and {day} <= v.caseload_on + make_interval(months => p.supervisor_evidence_months)
+        and {day} <= v.own_on + make_interval(months => p.supervisor_evidence_months), false)"""
 
 
-# A meeting counts (rules, section 4), or the code says why it does not. Of meeting `m`, supervisor `s`, coach `p`.
-VERDICT = f"""case
-    when m.status <> 'held' then m.status
-    when m.held_on > %(day)s then 'after_the_day'
-    when m.format <> 'individual' then 'group'
-    when m.ad_hoc then 'ad_hoc'
-    when s.coach_id = m.coach_id then 'own_supervisor'
-    when m.kind = 'clinical' and s.role not in {CLINICAL_ROLES} then 'not_a_clinician'
-    when m.kind = 'health_coaching' and not {_eligible("m.held_on")} then 'supervisor_not_eligible'
-    else 'counts' end"""
+def verdict(eligible: str = _eligible("m.held_on")) -> str:
+    """SQL: 'counts' (rules, section 4), or the code that says why not. Of meeting `m`, supervisor `s`, coach `p`.
+
+    `eligible` is asked of health coaching meetings alone, of what the supervisor had shown (`v`).
+    """
+    return f"""case
+        when m.status <> 'held' then m.status
+        when m.held_on > %(day)s then 'after_the_day'
+        when m.format <> 'individual' then 'group'
+        when m.ad_hoc then 'ad_hoc'
+        when s.coach_id = m.coach_id then 'own_supervisor'
+        when m.kind = 'clinical' and s.role not in {CLINICAL_ROLES} then 'not_a_clinician'
+        when m.kind = 'health_coaching' and not {eligible} then 'supervisor_not_eligible'
+        else 'counts' end"""
+
+
+def _last(kind: str) -> str:
+    """SQL: the last counted meeting of a kind in the current employment; a walk back along the index to the first."""
+    return f"""(select m.held_on
+       from supervision_meeting m join supervision_supervisor s on s.id = m.supervisor_id
+      where m.coach_id = p.coach_id and m.kind = '{kind}' and {known("m")}
+        and m.held_on <= %(day)s and m.held_on >= p.started_on and {verdict(eligible="true")} = 'counts'
+      order by m.held_on desc limit 1)"""
+
 
 _FACTS = f"""
-with {GROUND},
+with {GROUND}, {SHOWN},
 pauses as (
     select p.coach_id, bool_or(m.day between a.first_day and a.last_day) as paused,
            max(a.last_day + 1) filter (where a.last_day < m.day) as returned_on,
@@ -55,24 +84,6 @@ pauses as (
                            - greatest(a.first_day, p.started_on, m.first) + 1)) as days_now
       from pausing a join present p on p.coach_id = a.coach_id cross join months m
      group by p.coach_id
-), counted as materialized (
-    select m.coach_id, m.kind, m.held_on, m.minutes
-      from present p
-      join supervision_meeting m on m.coach_id = p.coach_id
-      join supervision_supervisor s on s.id = m.supervisor_id
-      cross join months
-     where {known("m")} and m.held_on <= %(day)s
-       and m.held_on >= case when m.kind = 'health_coaching' then months.before_first else p.started_on end
-       and {VERDICT} = 'counts'
-), meetings as (
-    select c.coach_id,
-           max(held_on) filter (where kind = 'line') as line,
-           max(held_on) filter (where kind = 'clinical') as clinical,
-           max(held_on) filter (where kind = 'appraisal') as appraisal,
-           sum(minutes) filter (where kind = 'health_coaching' and held_on < months.first) as minutes_before,
-           sum(minutes) filter (where kind = 'health_coaching' and held_on >= months.first) as minutes_now
-      from counted c cross join months
-     group by c.coach_id
 ), agreements as (
     select p.coach_id,
            bool_or(g.kind = 'line' and g.last_day >= %(day)s) as line,
@@ -84,12 +95,14 @@ pauses as (
            bool_or(case when g.kind = 'health_coaching' and g.last_day >= %(day)s
                         then {_eligible("%(day)s::date")} end) as eligible
       from present p
-      join (select coach_id, kind, supervisor_id, starts_on, {known_end("t")} as last_day from supervision_agreement t
+      join (select coach_id, kind, supervisor_id, {known_end("t")} as last_day from supervision_agreement t
              where {known("t")} and starts_on <= %(day)s) g on g.coach_id = p.coach_id
-      join supervision_supervisor s on s.id = g.supervisor_id
+      cross join months
+      left join shown v on v.supervisor_id = g.supervisor_id and v.until = months.forever
      group by p.coach_id
 )
-select p.coach_id, p.started_on, u.returned_on, coalesce(u.paused, false), m.line, m.clinical, m.appraisal,
+select p.coach_id, p.started_on, u.returned_on, coalesce(u.paused, false),
+       {_last("line")}, {_last("clinical")}, {_last("appraisal")},
        coalesce(m.minutes_before, 0)::int, coalesce(m.minutes_now, 0)::int,
        greatest(0, least(p.ended_on, months.before_last) - greatest(p.started_on, months.before_first) + 1)
            - coalesce(u.days_before, 0)::int,
@@ -100,8 +113,19 @@ select p.coach_id, p.started_on, u.returned_on, coalesce(u.paused, false), m.lin
        g.line_until, g.clinical_until, g.health_coaching_until, g.eligible
   from present p cross join months
   left join pauses u on u.coach_id = p.coach_id
-  left join meetings m on m.coach_id = p.coach_id
   left join agreements g on g.coach_id = p.coach_id
+  left join (
+    select m.coach_id,
+           sum(m.minutes) filter (where m.held_on < months.first) as minutes_before,
+           sum(m.minutes) filter (where m.held_on >= months.first) as minutes_now
+      from months
+      join supervision_meeting m on m.kind = 'health_coaching' and m.held_on between months.before_first and months.day
+      join present p on p.coach_id = m.coach_id
+      join supervision_supervisor s on s.id = m.supervisor_id
+      left join shown v on v.supervisor_id = m.supervisor_id and m.held_on between v.from_day and v.until
+     where {known("m")} and {verdict()} = 'counts'
+     group by m.coach_id
+  ) m on m.coach_id = p.coach_id
 """
 
 

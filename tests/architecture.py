@@ -12,6 +12,9 @@ APPS = ("hwbc", "coaching", "supervision", "training", "recruitment")
 MAY_LIFT = {
     "hwbc/workforce/access.py": "reach decides what the scope will be",
     "hwbc/workforce/management/commands/invite.py": "the first person of an installation",
+    "hwbc/compliance/checks.py": "nightly checks",
+    "hwbc/compliance/management/commands/compliance.py": "the answer for a machine, on the command line",
+    "hwbc/compliance/management/commands/import_workbook.py": "import",
 }
 MAY_BE_OWNER = {
     "hwbc/workforce/management/commands/migrate.py": "migrations",

@@ -23,6 +23,7 @@ from tests.oracle import (
     Row,
     Workbook,
     add_months,
+    answers,
     covers,
     days_after,
     first_of_month,
@@ -304,7 +305,7 @@ class _Maker:
             if row is not None:
                 self.posts[ref].append(row)
 
-        start = self.day(self.begin, days_after(self.begin, 400))
+        start = self.day(self.begin, days_after(self.begin, 300))
         change = self.day(days_after(start, 90), days_after(start, 400))
         end = self.rng.choice([None, None, self.day(days_after(change, 30), days_after(self.end, 60))])
         shape = self.pick(
@@ -318,6 +319,7 @@ class _Maker:
             same_day=1,
             future=1,
             month=2,
+            brief=2,
             move=1,
         )
         if shape == "running":
@@ -353,6 +355,10 @@ class _Maker:
             later = add_months(first_of_month(month), self.rng.randint(2, 8))
             begun = days_after(last_of_month(month), -self.rng.choice([13, 14]))
             post(here, employer, begun, self.rng.choice([None, days_after(later, self.rng.choice([13, 14]))]))
+        elif shape == "brief":  # all within a month, 14 to 16 days, and then again
+            left = days_after(last_of_month(change), -self.rng.randint(0, 5))
+            post(here, employer, days_after(left, -self.rng.choice([13, 14, 14, 15])), left)
+            post(here, employer, days_after(left, self.rng.choice([2, 20])), end)
         else:
             post(here, employer, start, days_after(change, -1))
             post(there, employer, self.rng.choice([change, days_after(change, 40)]), end)
@@ -391,7 +397,7 @@ class _Maker:
         for ref in refs:
             if ref in self.good:
                 self.good_evidence(ref)
-            elif self.chance(0.75):
+            elif self.chance(0.85):
                 self.doubtful_evidence(ref)
 
     def evidence(self, ref: str, kind: str, value: Any, evidenced_on: date) -> None:
@@ -418,22 +424,42 @@ class _Maker:
             day = days_after(add_months(day, 12), self.rng.choice([-20, 0, 1, 5]))
 
     def doubtful_evidence(self, ref: str) -> None:
-        """Evidence around every threshold, in every order, with worse after better and better after worse."""
-        values: dict[str, list[Any]] = {
-            "tier": [3, 3, 3, 4, 2],
-            "coaching_years": [5, Decimal("4.9"), Decimal("5.0"), 7, 0],
-            "nhs_coaching_hours": [500, 499, Decimal("499.5"), 900],
-            "caseload_hours": [50, 49, Decimal("49.9"), 60, 80],
-            "own_supervision": ["Dr Example", None, "A peer"],
+        """Good evidence but for a flaw or two: left out, not renewed, just below the threshold, worse or better later."""
+        kinds = ["tier", "coaching_years", "caseload_hours", "own_supervision"]
+        enough: dict[str, list[Any]] = {
+            "tier": [3, 4],
+            "coaching_years": [5, Decimal("5.0"), 7],
+            "nhs_coaching_hours": [500, 900],
+            "caseload_hours": [50, 80],
+            "own_supervision": ["Dr Example", None],
         }
-        left_out = self.rng.choice([None, None, "tier", "coaching_years", "nhs_coaching_hours", "own_supervision"])
-        for kind, choices in values.items():
-            if kind == left_out:
+        too_little: dict[str, list[Any]] = {
+            "tier": [2, Decimal("2.5")],
+            "coaching_years": [Decimal("4.9"), 0],
+            "nhs_coaching_hours": [499, Decimal("499.5")],
+            "caseload_hours": [49, Decimal("49.9")],
+            "own_supervision": ["Dr Example"],
+        }
+        if self.chance(0.5):
+            kinds[1] = "nhs_coaching_hours"
+            if self.chance(0.5):
+                self.evidence(ref, "coaching_years", Decimal("4.9"), days_after(self.begin, -300))
+        flawed = self.rng.sample(kinds, self.rng.choice([1, 1, 2]))
+        for kind in kinds:
+            flaw = self.pick(left_out=1, once=2, below=1, worse=2, better=2) if kind in flawed else ""
+            if flaw == "left_out":
                 continue
-            times = self.rng.choice([1, 2, 3] if kind in ("caseload_hours", "own_supervision") else [1, 1, 2])
-            first = days_after(self.begin, -self.rng.randint(0, 200))
-            for _ in range(times):
-                self.evidence(ref, kind, self.rng.choice(choices), self.day(first, self.end))
+            day = days_after(self.begin, -self.rng.randint(0, 300))
+            renewed = kind in ("caseload_hours", "own_supervision")
+            if flaw == "once":
+                self.evidence(ref, kind, self.rng.choice(enough[kind]), self.day(day, self.end))
+                continue
+            change = self.day(days_after(self.begin, 100), self.end)  # from here on it is worse, or better
+            while day <= self.end:
+                worse = flaw == "below" or (flaw == "worse" and day >= change) or (flaw == "better" and day < change)
+                self.evidence(ref, kind, self.rng.choice((too_little if worse else enough)[kind]), day)
+                following = add_months(day, self.rng.choice([6, 12, 12]) if renewed else 60)
+                day = change if day < change < following and flaw in ("worse", "better") else following
 
     # What belongs to one coach
 
@@ -442,10 +468,16 @@ class _Maker:
             return
         first, last = self.span(ref)
         day = self.day(first, days_after(first, 200))
+        begun = self.rng.choice(self.posts[ref])["started_on"]
+        if 13 <= (last_of_month(begun) - begun).days <= 20:  # leaves too few days of the first month, once it has begun
+            day = days_after(last_of_month(begun), -self.rng.randint(0, 5))
+            end = days_after(day, self.rng.choice([12, 13, 20]))
+            self.add("absences", coach_ref=ref, kind="sickness", from_=day, to=end)
+            day = self.day(days_after(end, 1), days_after(end, 200))
         while day < days_after(last, 30):
             length = self.rng.choice([1, 5, 12, 13, 13, 14, 14, 15, 20, 31, 90])
             parts = self.rng.choice([1, 1, 1, 2, 3])
-            running = self.chance(0.05)
+            running = self.chance(0.07)
             for part in range(parts):
                 end = days_after(day, max(1, length // parts) - 1)
                 runs = running and part == parts - 1
@@ -468,7 +500,7 @@ class _Maker:
 
     def supervisor_for(self, kind: str) -> str:
         refs: list[str] = [row["supervisor_ref"] for row in self.book["supervisors"]]
-        if kind == "health_coaching" and self.chance(0.65):
+        if kind == "health_coaching" and self.chance(0.5):
             return self.rng.choice(self.good)
         if kind == "clinical" and self.chance(0.7):
             return self.rng.choice(["S02", "S03", "S04"])
@@ -631,18 +663,18 @@ class _Maker:
     # Meetings
 
     def meeting(self, ref: str, kind: str, held_on: date, minutes: int | None = None, **values: Any) -> None:
-        values.setdefault("status", self.pick(held=0.84, planned=0.05, cancelled=0.05, did_not_attend=0.06))
+        values.setdefault("status", self.pick(held=0.91, planned=0.03, cancelled=0.03, did_not_attend=0.03))
         if held_on > self.end:
             values["status"] = "planned"
         values.setdefault("supervisor_ref", self.supervisor_for(kind))
-        values.setdefault("format", self.pick(individual=0.88, group=0.12))
+        values.setdefault("format", self.pick(individual=0.93, group=0.07))
         self.add(
             "supervision",
             coach_ref=ref,
             kind=kind,
             held_on=held_on,
             minutes=minutes or self.rng.choice([15, 30, 45, 60, 90]),
-            ad_hoc=self.rng.choices([None, False, True], [0.5, 0.43, 0.07])[0],
+            ad_hoc=self.rng.choices([None, False, True], [0.5, 0.45, 0.05])[0],
             **values,
         )
 
@@ -761,47 +793,62 @@ class _Maker:
 
 def interesting_days(workbook: Workbook, rng: random.Random, n: int) -> list[date]:
     """This many days on which answers change or are easily got wrong, none of them twice, in order."""
-    dates = {value for rows in workbook.values() for row in rows for value in _dates_of(row)}
-    first = max(date(min(BANK_HOLIDAYS), 1, 1), min(dates))
-    last = min(date(max(BANK_HOLIDAYS), 12, 31), days_after(max(dates), 400))
-    ordered = sorted(day for day in dates if first <= day <= last)
+    by_column: dict[tuple[str, str], list[date]] = {}  # rare columns are looked at as often as common ones
+    for sheet, rows in workbook.items():
+        for row in rows:
+            for name, value in row.items():
+                if not name.startswith("_"):
+                    days = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, date)]
+                    by_column.setdefault((sheet, name), []).extend(days)
+    by_column["absences", "running"] = [
+        days_after(row["from"], 13) for row in workbook.get("absences", []) if row.get("to") is None
+    ]
+    edges = [("coaches", "started_on"), ("coaches", "left_on"), ("absences", "from"), ("absences", "to")]
+    named = [days for days in by_column.values() if days]
+    everything = [day for days in named for day in days]
+    first = max(date(min(BANK_HOLIDAYS), 1, 1), min(everything))
+    last = min(date(max(BANK_HOLIDAYS), 12, 31), days_after(max(everything), 400))
+
+    def near() -> date:
+        day = days_after(rng.choice(rng.choice(named)), rng.choice([-1, 0, 0, 1]))
+        return min(max(day, first), last)
+
+    def late_in_month() -> date:
+        """One of the last days of a month in which a post or an absence begins or ends."""
+        day = rng.choice(rng.choice([by_column.get(name) or everything for name in edges]))
+        day = min(max(day, first), last)
+        begin = nth_last_working_day(day, 5)
+        return days_after(begin, rng.randint(0, (last_of_month(day) - begin).days))
+
+    def due() -> date:
+        """A day on or beside one on which the answer of some rule changes, all rules alike."""
+        dates: dict[str, list[date]] = {}
+        for answer in answers(workbook, near()):
+            found = [day for day in (answer.due_on, answer.since) if day is not None]
+            dates.setdefault(answer.rule, []).extend(found)
+        choices = [days for days in dates.values() if days]
+        if not choices:
+            return near()
+        return days_after(rng.choice(rng.choice(choices)), rng.choice([-60, -61, -30, -31, -8, -7, -1, 0, 0, 1, 7, 8]))
+
+    kinds = {
+        near: 6,
+        due: 6,
+        late_in_month: 3,
+        lambda: first_of_month(near()): 1,
+        lambda: last_of_month(near()): 1,
+        lambda: days_after(nth_last_working_day(near(), 5), rng.choice([-1, 0, 0, 1])): 2,
+        lambda: rng.choice([date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1), date(2028, 2, 29)]): 0.2,
+        lambda: days_after(first, rng.randint(0, (last - first).days)): 2,
+    }
     chosen: set[date] = set()
     for _ in range(100 * n):
         if len(chosen) >= n:
             break
-        near = days_after(rng.choice(ordered), rng.randint(-1, 1))
-        kind = rng.choices(
-            ["near", "echo", "month_start", "month_end", "working_day", "leap", "any"], [6, 5, 1, 1, 2, 0.2, 2]
-        )
-        if kind == ["near"]:
-            day = near
-        elif kind == ["echo"]:  # where a clock started by that date changes its answer
-            due = add_months(near, rng.choice([0, 0, 1, 2, 3, 12]))
-            day = days_after(due, rng.choice([-60, -30, -8, -7, -1, 0, 0, 1, 7, 8, 13, 14]))
-        elif kind == ["month_start"]:
-            day = first_of_month(near)
-        elif kind == ["month_end"]:
-            day = last_of_month(near)
-        elif kind == ["working_day"]:
-            if not first <= near <= last:
-                continue
-            day = days_after(nth_last_working_day(near, 5), rng.choice([-1, 0, 0, 1]))
-        elif kind == ["leap"]:
-            day = rng.choice([date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1), date(2028, 2, 29)])
-        else:
-            day = days_after(first, rng.randint(0, (last - first).days))
+        day = rng.choices(list(kinds), list(kinds.values()))[0]()
         if first <= day <= last:
             chosen.add(day)
     return sorted(chosen)
-
-
-def _dates_of(row: Row) -> list[date]:
-    found = []
-    for name, value in row.items():
-        if name.startswith("_"):
-            continue
-        found += [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, date)]
-    return found
 
 
 # Whether a workbook is valid

@@ -45,8 +45,7 @@ def load_preset(
     if preset not in PRESETS:
         raise ValidationError(f'There is no preset "{preset}". There are: {", ".join(PRESETS)}.')
     standard = Standard(organisation=organisation, name=preset, starts_on=starts_on, ends_on=ends_on)
-    standard.clean_fields()
-    standard.validate_constraints()
+    standard.validate()
     standard.save()
     StandardNumber.objects.bulk_create(
         StandardNumber(standard=standard, key=key, value=getattr(PRESETS[preset], key), source=source(preset, key))
@@ -71,7 +70,10 @@ def fail_run(actor: Actor, line: Line, *, run: Run) -> None:
     line.about(run)
 
 
-_STAGE = "create temporary table seen (coach_id bigint, rule text, state text, since date, due_on date) on commit drop"
+_STAGE = """
+drop table if exists pg_temp.seen;
+create temporary table seen (coach_id bigint, rule text, state text, since date, due_on date) on commit drop
+"""
 _RAISE = """
 with raised as (
     insert into standards_flag (uuid, coach_id, rule, state, since, due_on, raised_on, raised_at)

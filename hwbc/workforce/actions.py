@@ -52,8 +52,7 @@ def add_coach(
         hours_per_week=hours_per_week,
         funding=funding,
     )
-    post.clean_fields()
-    post.validate_constraints()
+    post.validate()
     post.save()
     line.about(coach, at=pcn, post=post.pk)
     return coach

@@ -121,9 +121,18 @@ class Period(Fact):
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        self._set_clock()
+        super().save(*args, **kwargs)
+
+    def validate(self) -> None:
+        """Check fields and constraints before saving; the end gets its clock. Raises ValidationError."""
+        self._set_clock()
+        self.clean_fields()
+        self.validate_constraints()
+
+    def _set_clock(self) -> None:
         if self.ends_on is not None and self.end_recorded_at is None:
             self.end_recorded_at = timezone.now()
-        super().save(*args, **kwargs)
 
 
 def no_overlap(name: str, *same: str) -> ExclusionConstraint:

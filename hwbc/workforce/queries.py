@@ -114,7 +114,8 @@ months as (
            date_trunc('month', %(day)s::date)::date as first,
            (date_trunc('month', %(day)s::date) + interval '1 month - 1 day')::date as last,
            (date_trunc('month', %(day)s::date) - interval '1 month')::date as before_first,
-           date_trunc('month', %(day)s::date)::date - 1 as before_last
+           date_trunc('month', %(day)s::date)::date - 1 as before_last,
+           'infinity'::date as forever  -- as a column: compared with a constant, the planner takes a join for tiny
 ), asked as (
     select * from unnest(%(pcns)s::bigint[], %(pause_after_days)s::int[], %(completed_days)s::int[],
                          %(supervisor_tier)s::int[], %(supervisor_years)s::int[], %(supervisor_nhs_hours)s::int[],

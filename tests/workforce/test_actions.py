@@ -127,7 +127,10 @@ def test_a_closed_account_reaches_nothing(cast: Cast) -> None:
     [
         (lambda cast: Post.objects.update(hours_per_week=0), "workforce_post_hours_more_than_0_up_to_60"),
         (lambda cast: Post.objects.update(hours_per_week=61), "workforce_post_hours_more_than_0_up_to_60"),
-        (lambda cast: Post.objects.update(ends_on="2020-01-01"), "workforce_post_ends_after_start"),
+        (
+            lambda cast: Post.objects.update(ends_on="2020-01-01", end_recorded_at="2020-01-01T00:00Z"),
+            "workforce_post_ends_after_start",
+        ),
         (lambda cast: Grant.objects.update(ends_on="2020-01-01"), "workforce_grant_ends_after_start"),
         (
             lambda cast: Grant.objects.filter(coach=None).update(coach=cast.coach_asha),

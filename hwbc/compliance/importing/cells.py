@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 
@@ -28,23 +29,22 @@ class Wrong(ValueError):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of cell: how it is read, and the type it has in the database."""
+    """A kind of cell: how what stands in it is read (never blank), and the type it has in the database."""
 
     parse: Callable[[Any], Any]
     sql: str = "text"
-    seen: dict[Any, Any] = field(default_factory=dict, compare=False)  # texts and dates repeat: each is read once
+    hint: str = ""
 
-    def read(self, raw: object) -> Any:
-        """The value of a cell that is not blank. Raises Wrong."""
-        if type(raw) is not str and type(raw) is not datetime:
-            return self.parse(raw)
-        if raw in self.seen:
-            return self.seen[raw]
-        value = self.parse(_text(raw) if isinstance(raw, str) else raw)
-        if len(self.seen) > 50_000:
-            self.seen.clear()
-        self.seen[raw] = value
-        return value
+
+def check_text(raw: str) -> str:
+    """Text of a cell, if it is nothing but text. Raises Wrong."""
+    if raw.startswith("="):
+        raise Wrong(f"{shown(raw)} is a formula. Put the value itself into the cell.")
+    if raw in _SPREADSHEET_ERRORS:
+        raise Wrong(f"{shown(raw)} is an error of the spreadsheet. Put the value itself into the cell.")
+    if _NEVER.search(raw):
+        raise Wrong(f"{shown(raw)} holds a character that cannot be kept. Type the text anew.")
+    return raw
 
 
 def shown(value: object) -> str:
@@ -58,30 +58,19 @@ def in_words(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def _text(raw: str) -> str:
-    if raw.startswith("="):
-        raise Wrong(f"{shown(raw)} is a formula. Put the value itself into the cell.")
-    if raw in _SPREADSHEET_ERRORS:
-        raise Wrong(f"{shown(raw)} is an error of the spreadsheet. Put the value itself into the cell.")
-    if _NEVER.search(raw):
-        raise Wrong(f"{shown(raw)} holds a character that cannot be kept. Type the text anew.")
-    return raw
-
-
-def _no_formula(raw: object) -> Wrong:
-    if isinstance(raw, bool | int | float | date):
-        return Wrong(f"{shown(raw)} is not text. Format the cell as text and type it anew.")
-    return Wrong("The cell holds a formula. Put the value itself into the cell.")
+def _not(what: str, raw: object) -> Wrong:
+    """That a cell holds something else than it should; `what` says what it should, and how to write it."""
+    if isinstance(raw, ArrayFormula | DataTableFormula):
+        return Wrong("The cell holds a formula. Put the value itself into the cell.")
+    return Wrong(f"{shown(raw)} is not {what}")
 
 
 def _number_as_text(raw: object) -> str:
     """Text typed as a number, such as the reference 1001."""
     if isinstance(raw, str):
         return raw
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
-        raise _no_formula(raw)
-    if isinstance(raw, float) and not raw.is_integer():
-        raise _no_formula(raw)
+    if isinstance(raw, bool) or not (isinstance(raw, int) or (isinstance(raw, float) and raw.is_integer())):
+        raise _not("text. Format the cell as text and type it anew.", raw)
     return str(int(raw))
 
 
@@ -133,13 +122,14 @@ def _as_email(raw: object) -> str:
 def _as_choice(values: tuple[str, ...], raw: object) -> str:
     word = raw.casefold() if isinstance(raw, str) else None
     if word not in values:
-        raise Wrong(f"{shown(raw)} is not one of: {', '.join(values)}.")
+        raise _not(f"one of: {', '.join(values)}.", raw)
     return word
 
 
 def choice(values: Iterable[str]) -> Kind:
     """One of a few words."""
-    return Kind(partial(_as_choice, tuple(values)))
+    words = tuple(values)
+    return Kind(partial(_as_choice, words), hint=f"One of: {', '.join(words)}.")
 
 
 def _as_rule(raw: object) -> str:
@@ -161,7 +151,7 @@ def _as_yes_no(raw: object) -> bool:
         return raw
     answer = _YES_NO.get(raw.casefold()) if isinstance(raw, str) else None
     if answer is None:
-        raise Wrong(f"{shown(raw)} is neither yes nor no. Write yes or no.")
+        raise _not("yes or no. Write one of the two.", raw)
     return answer
 
 
@@ -178,7 +168,7 @@ def _as_day(raw: object) -> date:
     elif isinstance(raw, int | float) and not isinstance(raw, bool):
         raise Wrong(f"{shown(raw)} is a number. Format the cell as a date, or write 15/03/2026.")
     else:
-        raise Wrong("The cell holds no date. Write it as 15/03/2026 or 2026-03-15.")
+        raise _not("a date. Write it as 15/03/2026 or 2026-03-15.", raw)
     if not FIRST_DAY <= day <= LAST_DAY:
         raise Wrong(f"{shown(raw)} is out of range. Write a date from 1900 to 2199; for no end, leave it blank.")
     return day
@@ -212,9 +202,7 @@ def _as_decimal(raw: object) -> Decimal:
         return Decimal(raw)
     if isinstance(raw, float) and abs(raw) < 1e15:
         return Decimal(repr(round(raw, 6)))  # 37.300000000000004 is what 37.3 becomes on its way through a spreadsheet
-    if isinstance(raw, str | int | float | bool | date):
-        raise Wrong(f"{shown(raw)} is not a number. Write digits, such as 60 or 37.5.")
-    raise Wrong("The cell holds a formula. Put the value itself into the cell.")
+    raise _not("a number. Write digits, such as 60 or 37.5.", raw)
 
 
 def _as_whole(least: int, most: int, raw: object) -> int:
@@ -226,7 +214,7 @@ def _as_whole(least: int, most: int, raw: object) -> int:
 
 def whole(least: int, most: int) -> Kind:
     """A whole number between two others, both allowed."""
-    return Kind(partial(_as_whole, least, most), "bigint")
+    return Kind(partial(_as_whole, least, most), "bigint", f"A whole number from {least:,}.")
 
 
 def _with_two_decimals(raw: object) -> Decimal:
@@ -246,7 +234,7 @@ def _as_hours(raw: object) -> Decimal:
 def _as_evidence(raw: object) -> str:
     """A number or, for own supervision, a name: which one it must be depends on the row."""
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return str(_as_decimal(raw).normalize().__format__("f"))
+        return format(_as_decimal(raw).normalize(), "f")
     return _as_text(200, raw)
 
 
@@ -259,11 +247,11 @@ def as_measure(value: str) -> Decimal:
 
 
 REFERENCE = Kind(_as_reference)
-CODE = Kind(_as_code)
+CODE = Kind(_as_code, hint="Letters, digits and hyphens, such as U12345.")
 EMAIL = Kind(_as_email)
-RULE = Kind(_as_rule)
-YES_NO = Kind(_as_yes_no, "boolean")
-DAY = Kind(_as_day, "date")
-DAYS = Kind(_as_days, "date[]")
-HOURS = Kind(_as_hours, "numeric")
-EVIDENCE = Kind(_as_evidence)
+RULE = Kind(_as_rule, hint="training.before_referrals, or training.required: with a course_ref after the colon.")
+YES_NO = Kind(_as_yes_no, "boolean", "yes or no.")
+DAY = Kind(_as_day, "date", "A date, such as 15/03/2026.")
+DAYS = Kind(_as_days, "date[]", "Dates separated by semicolons.")
+HOURS = Kind(_as_hours, "numeric", "More than 0, no more than 60.")
+EVIDENCE = Kind(_as_evidence, hint="A number; for own_supervision, with whom.")

@@ -22,9 +22,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--as-at", type=day, metavar="DATE", help="the day asked about (default: today in London)")
-        parser.add_argument(
-            "--known-at", type=moment, metavar="MOMENT", help="only what was recorded by then"
-        )
+        parser.add_argument("--known-at", type=moment, metavar="MOMENT", help="only what was recorded by then")
         parser.add_argument("--organisation", metavar="CODE", help="only coaches employed at or under it on that day")
         parser.add_argument("--format", choices=["json", "csv", "table"], default="table")
 

@@ -1,0 +1,166 @@
+"""Opening a workbook: an XLSX file or a folder of CSV files, neither of which is trusted."""
+
+import csv
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile
+
+from openpyxl import load_workbook
+
+from hwbc.compliance.importing.cells import shown
+from hwbc.compliance.importing.faults import NotImportable
+
+LARGEST = 100_000_000  # bytes on disk
+LARGEST_UNPACKED = 500_000_000
+LARGEST_RATIO = 200  # of one part, where it is not small; a real sheet packs to a tenth or less often to a fiftieth
+SMALL = 20_000_000
+MOST_PARTS = 5_000
+MOST_ROWS = 1_048_576  # what a sheet can have
+MOST_COLUMNS = 100
+
+Cells = tuple[Any, ...]
+_OLD_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, and the envelope of a file with a password
+_END_OF_DIRECTORY = b"PK\x05\x06"
+
+
+class Damaged(Exception):
+    """One sheet cannot be read to its end; says where and why."""
+
+    def __init__(self, row: int | None, message: str) -> None:
+        super().__init__(message)
+        self.row, self.message = row, message
+
+
+@dataclass(frozen=True)
+class SheetFile:
+    """A sheet as it lies in the file: its name, and its rows with their numbers as the person sees them."""
+
+    name: str
+    rows: Iterator[tuple[int, Cells]]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Iterator[SheetFile]]:
+    """The sheets of a workbook. Raises NotImportable when there is none to read."""
+    if not path.exists():
+        raise NotImportable(f"There is no file {shown(path)}. Check the name and the folder.")
+    with ExitStack() as stack:
+        if path.is_dir():
+            yield _folder(path, stack)
+        elif not path.is_file():
+            raise NotImportable(f"{shown(path)} is not a file. Name an XLSX file or a folder of CSV files.")
+        else:
+            yield _xlsx(path, stack)
+
+
+def _too_large(path: Path, size: int) -> None:
+    if size > LARGEST:
+        raise NotImportable(
+            f"{shown(path.name)} has {size / 1e6:,.0f} MB; at most {LARGEST / 1e6:,.0f} MB can be imported. "
+            "Split it into several workbooks."
+        )
+
+
+# --- CSV -------------------------------------------------------------------------------------------------------------
+
+
+def _folder(path: Path, stack: ExitStack) -> Iterator[SheetFile]:
+    files = sorted(file for file in path.iterdir() if file.suffix.casefold() == ".csv" and file.is_file())
+    if not files:
+        raise NotImportable(
+            f"The folder {shown(path)} holds no CSV file. Name each one like its sheet, such as coaches.csv."
+        )
+    _too_large(path, sum(file.stat().st_size for file in files))
+    streams = [(file.stem, stack.enter_context(file.open(encoding="utf-8-sig", newline=""))) for file in files]
+    return (SheetFile(name, _csv_rows(stream)) for name, stream in streams)
+
+
+def _csv_rows(stream: IO[str]) -> Iterator[tuple[int, Cells]]:
+    number = 0
+    try:
+        for number, row in enumerate(csv.reader(stream, strict=True), start=1):
+            yield number, tuple(row)
+    except UnicodeDecodeError:
+        raise Damaged(None, "The file is not UTF-8. Save it as “CSV UTF-8”.") from None
+    except csv.Error as fault:
+        raise Damaged(number + 1, f"The row cannot be read ({fault}). Check its quotation marks.") from None
+
+
+# --- XLSX ------------------------------------------------------------------------------------------------------------
+
+
+def _xlsx(path: Path, stack: ExitStack) -> Iterator[SheetFile]:
+    _too_large(path, path.stat().st_size)
+    _check_zip(path)
+    stack.enter_context(warnings.catch_warnings())
+    warnings.simplefilter("ignore")  # openpyxl's, about what it leaves out of the styles
+    try:
+        book = load_workbook(path, read_only=True, keep_links=False)
+    except Exception as fault:  # noqa: BLE001 — a hostile file makes the library raise whatever it likes
+        raise NotImportable(
+            f"{shown(path.name)} cannot be read as a workbook ({type(fault).__name__}). Save it anew as XLSX."
+        ) from None
+    stack.callback(book.close)
+    return (SheetFile(name, _xlsx_rows(book[name])) for name in book.sheetnames)
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse what is not an XLSX file, or would unpack to more than can be read. Nothing is unpacked here."""
+    name = shown(path.name)
+    not_xlsx = f"{name} is not an XLSX file. Save it as “Excel Workbook (.xlsx)”, or as a folder of CSV files."
+    with path.open("rb") as file:
+        start = file.read(len(_OLD_FILE))
+        file.seek(max(0, path.stat().st_size - 65_557))
+        tail = file.read()
+        if start == _OLD_FILE:
+            file.seek(0)
+            if "EncryptedPackage".encode("utf-16-le") in file.read():
+                raise NotImportable(f"{name} is protected with a password. Save it without one.")
+            raise NotImportable(not_xlsx)
+    if not start.startswith(b"PK"):
+        raise NotImportable(not_xlsx)
+    end = tail.rfind(_END_OF_DIRECTORY)
+    if end >= 0 and int.from_bytes(tail[end + 10 : end + 12], "little") > MOST_PARTS:
+        raise NotImportable(f"{name} has more parts than a workbook has. Save it anew as XLSX.")
+    try:
+        with ZipFile(path) as packed:
+            parts = packed.infolist()
+    except (BadZipFile, OSError, NotImplementedError, ValueError):
+        raise NotImportable(f"{name} is damaged. Save it anew as XLSX.") from None
+    if any(part.flag_bits & 1 for part in parts):
+        raise NotImportable(f"{name} is protected with a password. Save it without one.")
+    # Reading stops where the directory says that a part ends: no part unpacks to more than is declared here.
+    if sum(part.file_size for part in parts) > LARGEST_UNPACKED or any(
+        part.file_size > SMALL and part.file_size > LARGEST_RATIO * max(part.compress_size, 1) for part in parts
+    ):
+        raise NotImportable(
+            f"{name} would unpack to more than {LARGEST_UNPACKED / 1e6:,.0f} MB, or is packed as no workbook is. "
+            "Split it into several workbooks."
+        )
+    if not any(part.filename.casefold() == "xl/workbook.xml" for part in parts):
+        raise NotImportable(not_xlsx)
+
+
+def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, Cells]]:
+    if not hasattr(sheet, "iter_rows"):
+        raise Damaged(None, "This is a chart, not a sheet of rows. Take it out.")
+    sheet.reset_dimensions()  # what the file says about its own size is not believed
+    number = 0
+    try:
+        heading = next(sheet.iter_rows(max_row=1, values_only=True), ())
+        yield 1, heading
+        width = max(len(heading), MOST_COLUMNS)
+        for number, row in enumerate(sheet.iter_rows(min_row=2, max_col=width, values_only=True), start=2):
+            if number > MOST_ROWS:
+                raise Damaged(number, f"There are more than {MOST_ROWS:,} rows. Split the workbook.")
+            yield number, row
+    except Damaged:
+        raise
+    except Exception as fault:  # noqa: BLE001 — a hostile file makes the library raise whatever it likes
+        raise Damaged(
+            number + 1, f"The sheet cannot be read further ({type(fault).__name__}). Save the workbook anew as XLSX."
+        ) from None
