@@ -101,7 +101,7 @@ pauses as (
       left join shown v on v.supervisor_id = g.supervisor_id and v.until = months.forever
      group by p.coach_id
 )
-select p.coach_id, p.started_on, u.returned_on, coalesce(u.paused, false),
+select p.coach_id, p.pcn_id, p.started_on, u.returned_on, coalesce(u.paused, false),
        {_last("line")}, {_last("clinical")}, {_last("appraisal")},
        coalesce(m.minutes_before, 0)::int, coalesce(m.minutes_now, 0)::int,
        greatest(0, least(p.ended_on, months.before_last) - greatest(p.started_on, months.before_first) + 1)
@@ -129,8 +129,11 @@ select p.coach_id, p.started_on, u.returned_on, coalesce(u.paused, false),
 """
 
 
-def facts(parameters: Mapping[str, Any]) -> dict[int, Facts]:
-    """Coach → facts, for every coach with a post on the day; parameters as hwbc.workforce.queries.GROUND has them."""
+def facts(parameters: Mapping[str, Any]) -> dict[int, tuple[int, Facts]]:
+    """Coach → PCN of the current employment, and facts, for every coach with a post on the day.
+
+    The parameters are those of hwbc.workforce.queries.GROUND.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, parameters)
-        return {row[0]: Facts._make(row[1:]) for row in cursor}
+        return {row[0]: (row[1], Facts._make(row[2:])) for row in cursor}

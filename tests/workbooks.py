@@ -307,7 +307,7 @@ class _Maker:
 
         start = self.day(self.begin, days_after(self.begin, 300))
         change = self.day(days_after(start, 90), days_after(start, 400))
-        end = self.rng.choice([None, None, self.day(days_after(change, 30), days_after(self.end, 60))])
+        end = self.rng.choice([None, None, self.day(days_after(change, 60), days_after(self.end, 60))])
         shape = self.pick(
             running=4,
             leaver=2,
@@ -424,7 +424,7 @@ class _Maker:
             day = days_after(add_months(day, 12), self.rng.choice([-20, 0, 1, 5]))
 
     def doubtful_evidence(self, ref: str) -> None:
-        """Good evidence but for a flaw or two: left out, not renewed, just below the threshold, worse or better later."""
+        """Good evidence but for a flaw or two: left out, not renewed, below the threshold, worse or better later."""
         kinds = ["tier", "coaching_years", "caseload_hours", "own_supervision"]
         enough: dict[str, list[Any]] = {
             "tier": [3, 4],

@@ -12,7 +12,6 @@ from coaching import queries as coaching_facts
 from coaching import rules as coaching_rules
 from hwbc.standards.queries import Asked, moment
 from hwbc.standards.rules import NOT_APPLICABLE, Answer, Numbers
-from hwbc.workforce.queries import GROUND
 from supervision import queries as supervision_facts
 from supervision import rules as supervision_rules
 from training import queries as training_facts
@@ -61,7 +60,6 @@ select c.id, c.register_id, coalesce(nullif(c.reference, ''), c.uuid::text)
  where (%(coaches)s::bigint[] is null or c.id = any(%(coaches)s::bigint[]))
  order by coalesce(nullif(c.reference, ''), c.uuid::text) collate "C", c.id
 """
-_PRESENT_PCN = "select coach_id, pcn_id from present"
 
 
 def standings(day: date, known: datetime | None = None, coaches: Sequence[int] | None = None) -> Iterator[Standing]:
@@ -76,8 +74,6 @@ def standings(day: date, known: datetime | None = None, coaches: Sequence[int] |
     with connection.cursor() as cursor:
         cursor.execute(_COACHES, parameters)
         people = cursor.fetchall()
-        cursor.execute(f"with {GROUND} {_PRESENT_PCN}", parameters)
-        pcns: dict[int, int] = dict(cursor.fetchall())
     supervision = supervision_facts.facts(parameters)
     training = training_facts.standing(parameters)
     untrained = coaching_facts.first_untrained(parameters)
@@ -88,13 +84,12 @@ def standings(day: date, known: datetime | None = None, coaches: Sequence[int] |
 
     for coach, register, reference in people:
         rules = names.get(register, ())
-        pcn = pcns.get(coach)
-        if pcn is None or coach not in supervision or coach not in training:
+        if coach not in supervision or coach not in training:
             nothing = [(rule, _NO_POST) for rule in (*RULES, *rules)]
             yield Standing(coach, reference, None, None, None, nothing)
             continue
+        pcn, facts = supervision[coach]
         numbers = asked.at(pcn)
-        facts = supervision[coach]
         count = numbers.coaching_soon_working_days
         if count not in soon:
             soon[count] = supervision_rules.last_working_days(day, count, is_bank_holiday)

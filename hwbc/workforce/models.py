@@ -142,6 +142,7 @@ def no_overlap(name: str, *same: str) -> ExclusionConstraint:
         name=name,
         expressions=[*((field, RangeOperators.EQUAL) for field in same), (days, RangeOperators.OVERLAPS)],
         condition=Q(voided_at__isnull=True),
+        violation_error_message="These days overlap with a period that is there already.",
     )
 
 

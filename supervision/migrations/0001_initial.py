@@ -326,6 +326,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="agreement",
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                violation_error_message="These days overlap with a period that is there already.",
                 condition=models.Q(("voided_at__isnull", True)),
                 expressions=[
                     ("coach", "="),

@@ -12,9 +12,10 @@ def main() -> None:
     import django
 
     django.setup()
-    from tests.bench import pages
+    from tests.bench import compliance, pages
 
     pages.main()
+    compliance.main()
 
 
 main()

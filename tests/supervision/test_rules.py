@@ -1,6 +1,7 @@
 """The supervision rules, in the words of the rules' text; no database."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_appraisal(on: str, state: str) -> None:
     assert rules.appraisal(FACTS._replace(appraisal=day("2026-01-06")), day(on), WDF).state == state
 
 
-def health_coaching(on: str, **facts: object) -> tuple[str, date | None, date | None]:
+def health_coaching(on: str, **facts: Any) -> tuple[str, date | None, date | None]:
     soon = rules.last_working_days(day(on), 5, is_bank_holiday)
     answer = rules.health_coaching(FACTS._replace(**facts), day(on), WDF, soon)
     return answer.state, answer.due_on, answer.since

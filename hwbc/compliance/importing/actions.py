@@ -10,14 +10,14 @@ from typing import Any
 from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
 
-from hwbc.compliance.importing import gate
 from hwbc.compliance.importing.cells import shown
 from hwbc.compliance.importing.checks import check
 from hwbc.compliance.importing.faults import NotImportable, NotImported
 from hwbc.compliance.importing.reading import Workbook
-from hwbc.compliance.importing.sheets import BY_NAME, SHEETS
+from hwbc.compliance.importing.sheets import SHEETS
 from hwbc.compliance.importing.staging import execute, stage
 from hwbc.compliance.importing.steps import STEPS, Step
+from hwbc.compliance.queries import ready_for_referrals
 from hwbc.standards.models import Run
 from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action
@@ -67,6 +67,8 @@ def import_rows(
     """
     started = timezone.now()
     tell("checking")
+    # Rows written a moment ago have no statistics yet: a plan of nested loops, made without them, takes minutes.
+    execute("set local enable_nestloop = off", {})
     with connection.cursor() as cursor:
         stage(cursor, book)
     code = _register(book, code)
@@ -89,6 +91,7 @@ def import_rows(
         raise NotImportable(
             f"Something else was changed here at the same time, and nothing was saved. Run it again. ({fault})"
         ) from fault
+    execute("set local enable_nestloop to default", {})
     if book.rows.get("referrals"):
         _pass_the_gate(book, day)
     report = Report(register, counts)
@@ -314,15 +317,14 @@ def _pass_the_gate(book: Workbook, day: date) -> None:
     )
     if not taken:
         return
-    ready = gate.referral_ready({coach for _, coach, _ in taken}, day)
-    sheet = BY_NAME["referrals"].name
+    ready = ready_for_referrals(sorted({coach for _, coach, _ in taken}), day)
     for row, coach, reference in taken:
         if coach not in ready:
             book.faults.add(
-                sheet,
+                "referrals",
                 row,
                 "accepted_on",
-                f"{shown(reference)} may not take a referral today: no PCI-accredited health coaching course is "
-                "completed and there is no exemption. Give it to another coach, or add the training or the exemption.",
+                f"{shown(reference)} is not referral-ready today: that takes a post, and a completed PCI-accredited health "
+                "coaching course or an exemption. Give it to another coach, or add what is missing.",
             )
     _stop_at_faults(book)

@@ -245,6 +245,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="standard",
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                violation_error_message="These days overlap with a period that is there already.",
                 condition=models.Q(("voided_at__isnull", True)),
                 expressions=[
                     ("organisation", "="),

@@ -355,6 +355,7 @@ class Migration(migrations.Migration):
                         name="workforce_absence_end_has_its_clock",
                     ),
                     django.contrib.postgres.constraints.ExclusionConstraint(
+                        violation_error_message="These days overlap with a period that is there already.",
                         condition=models.Q(("voided_at__isnull", True)),
                         expressions=[
                             ("coach", "="),
@@ -471,6 +472,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="post",
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                violation_error_message="These days overlap with a period that is there already.",
                 condition=models.Q(("voided_at__isnull", True)),
                 expressions=[
                     ("coach", "="),
