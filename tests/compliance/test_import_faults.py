@@ -101,7 +101,7 @@ def change(sheets: Any, sheet: str, row: int, **values: Any) -> None:
         ("agreements", 0, {"to": "2025-01-05"}, "to", "before from"),
         ("referrals", 0, {"closed_on": "2026-03-01"}, "closed_on", "before accepted_on"),
         ("referrals", 1, {"closed_on": "2026-02-28"}, "closed_on", "before received_on"),
-        ("training", 0, {"withdrawn_on": "2025-01-31", "certificate_on": "", "certificate_number": ""}, "withdrawn_on", ""),
+        ("training", 0, {"withdrawn_on": "2025-01-31"}, "withdrawn_on", "before enrolled_on"),
         ("coaches", 2, {"started_on": "2025-06-01"}, "started_on", "overlaps another one, in row 2"),
         ("absences", 1, {"from": "2026-01-20", "to": ""}, "from", "overlaps another one, in row 2"),
         ("agreements", 2, {"from": "2025-12-31", "to": ""}, "from", "overlaps another one, in row 2"),
@@ -218,19 +218,19 @@ def test_overlaps_with_what_is_there_already(
     tmp_path: Path, sheet: str, values: dict[str, str], column: str, known: str
 ) -> None:
     bring(write_folder(tmp_path, valid()))
-    found = faults(write_folder(tmp_path, {sheet: [VALID_ROW(sheet) | values]}), "HUB9")
+    found = faults(write_folder(tmp_path, {sheet: [first_row(sheet) | values]}), "HUB9")
     assert where(found) == {(sheet, 2, column)}
     assert f"recorded already, from {known}" in found[0].message
 
 
-def VALID_ROW(sheet: str) -> dict[str, Any]:  # noqa: N802
+def first_row(sheet: str) -> dict[str, Any]:
     return dict(valid()[sheet][0])
 
 
 def test_what_the_rows_replace_does_not_overlap_with_them(tmp_path: Path) -> None:
     bring(write_folder(tmp_path, valid()))
-    first = VALID_ROW("absences") | {"to": "2026-01-10"}
-    second = VALID_ROW("absences") | {"from": "2026-01-11", "to": "2026-01-20"}
+    first = first_row("absences") | {"to": "2026-01-10"}
+    second = first_row("absences") | {"from": "2026-01-11", "to": "2026-01-20"}
     assert faults(write_folder(tmp_path, {"absences": [second]}), "HUB9")
     assert not faults(write_folder(tmp_path, {"absences": [second, first]}), "HUB9")
 
@@ -238,9 +238,9 @@ def test_what_the_rows_replace_does_not_overlap_with_them(tmp_path: Path) -> Non
 def test_rows_are_compared_with_what_is_there_already(tmp_path: Path) -> None:
     bring(write_folder(tmp_path, valid()))
     own = [{"supervisor_ref": "S1", "name": "Sam Supervisor", "role": "gp", "coach_ref": "C001"}]
-    course = [VALID_ROW("courses") | {"kind": "cpd", "gives_certificate": "no"}]
+    course = [first_row("courses") | {"kind": "cpd", "gives_certificate": "no"}]
     pcn = [{"code": "U91001", "name": "x", "kind": "practice"}]
-    training = [VALID_ROW("training") | {"course_ref": "M1", "enrolled_on": "2025-01-01"}]
+    training = [first_row("training") | {"course_ref": "M1", "enrolled_on": "2025-01-01"}]
     circle = [{"code": "HUB9", "name": "Invented hub", "kind": "training_hub", "parent_code": "U91001"}]
     for sheets, place in (
         ({"supervisors": own}, ("supervisors", 2, "coach_ref")),
@@ -254,7 +254,7 @@ def test_rows_are_compared_with_what_is_there_already(tmp_path: Path) -> None:
 
 def test_one_bad_row_among_ten_thousand_saves_nothing(tmp_path: Path) -> None:
     sheets = valid()
-    row = VALID_ROW("supervision")
+    row = first_row("supervision")
     sheets["supervision"] = [
         row
         | {
@@ -276,7 +276,7 @@ def test_one_bad_row_among_ten_thousand_saves_nothing(tmp_path: Path) -> None:
 def test_ten_thousand_bad_rows_are_counted(tmp_path: Path) -> None:
     sheets = {
         "absences": [
-            VALID_ROW("absences") | {"from": f"20{10 + day // 336}-{1 + day // 28 % 12:02}-{1 + day % 28:02}", "to": ""}
+            first_row("absences") | {"from": f"20{10 + day // 336}-{1 + day // 28 % 12:02}-{1 + day % 28:02}", "to": ""}
             for day in range(5_000)
         ]
     }

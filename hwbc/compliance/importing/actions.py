@@ -324,7 +324,7 @@ def _pass_the_gate(book: Workbook, day: date) -> None:
                 "referrals",
                 row,
                 "accepted_on",
-                f"{shown(reference)} is not referral-ready today: that takes a post, and a completed PCI-accredited health "
-                "coaching course or an exemption. Give it to another coach, or add what is missing.",
+                f"{shown(reference)} is not referral-ready today: that takes a post, and a completed PCI-accredited "
+                "health coaching course or an exemption. Give it to another coach, or add what is missing.",
             )
     _stop_at_faults(book)

@@ -1,5 +1,6 @@
 """An empty workbook to begin with: every sheet, its columns, and one invented row each."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ def write_template(path: Path) -> None:
             page.column_dimensions[get_column_letter(number)].width = max(16, len(column.name) + 4)
         page.append([_heading(page, column) for column in sheet.columns])
         page.append([_example(page, column, said) for column, said in zip(sheet.columns, sheet.example, strict=True)])
-    book.save(path)
+    packed = BytesIO()
+    book.save(packed)
+    path.write_bytes(packed.getvalue())
 
 
 def _heading(page: Any, column: Column) -> Any:
