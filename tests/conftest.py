@@ -88,6 +88,12 @@ def cast(db: None) -> Cast:
 
 
 @pytest.fixture
+def empty(transactional_db: None) -> None:
+    """A database without anybody."""
+    call_command("flush", interactive=False, verbosity=0)
+
+
+@pytest.fixture
 def live_cast(transactional_db: None) -> Cast:
     """The same people, committed: for what other processes and threads must see."""
     call_command("flush", interactive=False, verbosity=0)

@@ -19,6 +19,7 @@ from hwbc.standards.models import Run
 from hwbc.workforce import walls
 from hwbc.workforce.models import Absence, AuditEvent, Coach, Organisation, Post
 from supervision.models import Agreement, Evidence, Meeting, Supervisor
+from tests.cast import Cast
 from tests.compliance.importing import DAY, bring, done, faults, valid, where, write_folder
 from tests.workbooks import random_workbook, write_csv_folder, write_xlsx
 from training.models import Course, Exemption, Requirement, TrainingRecord
@@ -32,8 +33,8 @@ MODELS = (
 
 
 @pytest.fixture(autouse=True)
-def _lifted(db: None) -> Any:
-    """The tests look at everything."""
+def _lifted(cast: Cast) -> Any:
+    """The cast is there, of other places; the tests look at everything."""
     with walls.lifted("tests"):
         yield
 
@@ -231,7 +232,8 @@ def test_names_and_places_are_updated_in_place(tmp_path: Path) -> None:
     assert Course.objects.get(reference="HC").version == 2
     assert Supervisor.objects.get(reference="S1").role == "senior_clinician"
     assert Referral.objects.get(reference="R2").priority == "routine"
-    assert Post.objects.count() == Allocation.objects.count() + 1 == 2
+    assert Post.objects.filter(coach__register__code="HUB9").count() == 2
+    assert Allocation.objects.count() == 1
 
 
 def test_a_blank_parent_leaves_the_tree_as_it_is(tmp_path: Path) -> None:
@@ -340,10 +342,17 @@ def test_without_one_at_the_top_it_is_asked_for(tmp_path: Path) -> None:
         command(folder)
     with pytest.raises(CommandError, match='no organisation "HUB3"'):
         command(folder, "--for", "HUB3")
-    with pytest.raises(CommandError, match="add the sheet organisations"):
-        command(write_folder(tmp_path, {"courses": sheets["courses"]}))
+    courses = write_folder(tmp_path / "courses", {"courses": sheets["courses"]})
+    assert "(QZZ)" in command(courses)[0]  # the cast's
     bring(write_folder(tmp_path, valid()))
-    assert "HUB9" in command(write_folder(tmp_path, {"courses": sheets["courses"]}))[0]
+    with pytest.raises(CommandError, match=r"HUB9, QZZ.*--for CODE"):
+        command(courses)
+
+
+def test_in_an_empty_service_the_tree_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwbc.compliance.importing.actions._TOPS", ())
+    with pytest.raises(CommandError, match="add the sheet organisations"):
+        command(write_folder(tmp_path, {"courses": valid()["courses"]}))
 
 
 # --- The command -----------------------------------------------------------------------------------------------------
