@@ -12,10 +12,11 @@ def main() -> None:
     import django
 
     django.setup()
-    from tests.bench import compliance, pages
+    from tests.bench import compliance, importing, pages
 
     pages.main()
     compliance.main()
+    importing.main()
 
 
 main()

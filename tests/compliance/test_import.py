@@ -26,7 +26,7 @@ from training.models import Course, Exemption, Requirement, TrainingRecord
 
 pytestmark = pytest.mark.django_db
 
-MODELS = (
+MODELS: tuple[Any, ...] = (
     Organisation, Coach, Post, Absence, Course, Requirement, TrainingRecord, Exemption, Supervisor, Evidence, Agreement,
     Meeting, Referral, Allocation, CoachingSession,
 )  # fmt: skip

@@ -56,6 +56,16 @@ def test_surroundings(tmp_path: Path) -> None:
     assert "is not a file" in says(Path("/dev/null"))
 
 
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = xlsx(tmp_path / "closed.xlsx", HEAD)
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert "cannot be read: Permission denied" in says(path)
+
+
 def test_a_password(tmp_path: Path) -> None:
     path = tmp_path / "secret.xlsx"
     envelope = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600

@@ -48,13 +48,16 @@ def opened(path: Path) -> Iterator[Iterator[SheetFile]]:
     """The sheets of a workbook. Raises NotImportable when there is none to read."""
     if not path.exists():
         raise NotImportable(f"There is no file {shown(path)}. Check the name and the folder.")
-    with ExitStack() as stack:
-        if path.is_dir():
-            yield _folder(path, stack)
-        elif not path.is_file():
-            raise NotImportable(f"{shown(path)} is not a file. Name an XLSX file or a folder of CSV files.")
-        else:
-            yield _xlsx(path, stack)
+    try:
+        with ExitStack() as stack:
+            if path.is_dir():
+                yield _folder(path, stack)
+            elif not path.is_file():
+                raise NotImportable(f"{shown(path)} is not a file. Name an XLSX file or a folder of CSV files.")
+            else:
+                yield _xlsx(path, stack)
+    except OSError as fault:
+        raise NotImportable(f"{shown(path)} cannot be read: {fault.strerror}. Check who may read it.") from None
 
 
 def _too_large(path: Path, size: int) -> None:

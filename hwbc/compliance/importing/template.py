@@ -9,6 +9,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
+from openpyxl.writer.excel import save_workbook
 
 from hwbc.compliance.importing import cells
 from hwbc.compliance.importing.sheets import README, SHEETS, Column
@@ -48,7 +49,7 @@ def write_template(path: Path) -> None:
         page.append([_heading(page, column) for column in sheet.columns])
         page.append([_example(page, column, said) for column, said in zip(sheet.columns, sheet.example, strict=True)])
     packed = BytesIO()
-    book.save(packed)
+    save_workbook(book, packed)
     path.write_bytes(packed.getvalue())
 
 
