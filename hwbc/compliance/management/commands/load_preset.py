@@ -17,9 +17,7 @@ class Command(BaseCommand):
     help = "Ask an organisation, and all below it, for the numbers of a preset. Without any, WDF holds everywhere."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "preset", choices=list(PRESETS), metavar="PRESET", help=", ".join(PRESETS)
-        )
+        parser.add_argument("preset", choices=list(PRESETS), metavar="PRESET", help=", ".join(PRESETS))
         parser.add_argument("code", help="the organisation's code")
         parser.add_argument("--from", dest="starts_on", type=day, metavar="DATE", help="the first day (default: today)")
 
