@@ -13,11 +13,12 @@ from hwbc.compliance.queries import standings
 from hwbc.kit.periods import today
 from hwbc.standards import queries
 from hwbc.standards.actions import load_preset
+from hwbc.standards.presets import WDF
 from hwbc.workforce import walls
 from hwbc.workforce.models import Organisation
 from tests import oracle
 from tests.cast import SETUP
-from tests.workbooks import Workbook, interesting_days, random_workbook, write_csv_folder, write_xlsx
+from tests.workbooks import interesting_days, random_workbook, write_csv_folder, write_xlsx
 
 # More by hand: HWBC_SEEDS=200 HWBC_DAYS=40 make test ARGS="-k second_calculation"
 SEEDS, DAYS = int(os.environ.get("HWBC_SEEDS", "10")), int(os.environ.get("HWBC_DAYS", "25"))
@@ -25,7 +26,7 @@ SEEDS, DAYS = int(os.environ.get("HWBC_SEEDS", "10")), int(os.environ.get("HWBC_
 Given = tuple[str, str, str, date | None, date | None]
 
 
-def brought_in(workbook: Workbook, path: Path, seed: int) -> None:
+def brought_in(workbook: oracle.Workbook, path: Path, seed: int) -> None:
     """Through the import, as a person's file comes in: an XLSX or a folder of CSV files."""
     if seed % 5 == 0:
         write_xlsx(workbook, path / "workbook.xlsx", seed)
@@ -45,7 +46,7 @@ def ours(day: date) -> list[Given]:
         )
 
 
-def theirs(workbook: Workbook, day: date, numbers: oracle.Numbers = oracle.WDF) -> list[Given]:
+def theirs(workbook: oracle.Workbook, day: date, numbers: oracle.Numbers = oracle.WDF) -> list[Given]:
     """What the second calculation answers."""
     return sorted((a.coach, a.rule, a.state, a.due_on, a.since) for a in oracle.answers(workbook, day, numbers))
 
@@ -76,7 +77,7 @@ def test_the_comparison_bites(tmp_path: Path, empty: None, monkeypatch: pytest.M
     brought_in(workbook, tmp_path, 1)
     days = interesting_days(workbook, random.Random(1), 12)
     assert all(ours(day) == theirs(workbook, day) for day in days)
-    monkeypatch.setattr(queries, "WDF", replace(queries.WDF, line_grace_days=6))
+    monkeypatch.setattr(queries, "WDF", replace(WDF, line_grace_days=6))
     assert any(ours(day) != theirs(workbook, day) for day in days)
 
 
