@@ -13,6 +13,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN /node/bin/npm ci --ignore-scripts
 COPY manage.py ./
 COPY hwbc hwbc
+COPY coaching coaching
+COPY supervision supervision
+COPY training training
 COPY templates templates
 COPY static static
 # Compiling and collecting ask neither the database nor a secret.
@@ -28,6 +31,9 @@ COPY --from=build /service/.venv .venv
 COPY --from=build /service/.build/static .build/static
 COPY manage.py gunicorn.conf.py ./
 COPY hwbc hwbc
+COPY coaching coaching
+COPY supervision supervision
+COPY training training
 COPY templates templates
 COPY static static
 USER service

@@ -106,6 +106,12 @@ def test_every_variable_of_the_environment_stands_in_the_example() -> None:
     assert {name for name in read if not re.search(rf"^#? ?{name}=", example, re.MULTILINE)} == set()
 
 
+def test_the_image_holds_every_app() -> None:
+    apps = {path.partition("/")[0] for path, _ in architecture.modules()}
+    image = (BASE / "Dockerfile").read_text()
+    assert {app for app in apps if image.count(f"COPY {app} {app}\n") != 2} == set()  # to build in, and to run
+
+
 def test_the_locks_hold_every_dependency_with_hashes_and_no_index() -> None:
     project = tomllib.loads((BASE / "pyproject.toml").read_text())["project"]
     wanted = {re.split(r"[\[~=<>]", name)[0] for name in project["dependencies"]}

@@ -91,7 +91,8 @@ def test_a_port_that_is_none_is_said(var, port):
 
 def test_a_missing_style_sheet_is_said_before_anything_starts(var):
     copy = var / "copy"
-    shutil.copytree(PROJECT / "hwbc", copy / "hwbc")
+    for app in ("hwbc", "coaching", "supervision", "training"):
+        shutil.copytree(PROJECT / app, copy / app)
     shutil.copy(PROJECT / "manage.py", copy)
     said = sentence(manage(var, "start", "--port", str(free_port()), PYTHONPATH=str(copy)))
     assert "make setup" in said
