@@ -33,6 +33,10 @@ RULES = (
 )
 
 
+BATCH = 25_000  # coaches whose facts are held at once: memory stays flat above it
+_Person = tuple[int, int | None, str]  # number, register, reference
+
+
 class Standing(NamedTuple):
     """One coach on a day: every rule's answer, by rule, and the numbers it was asked with (None: no post that day)."""
 
@@ -69,15 +73,28 @@ def standings(day: date, known: datetime | None = None, coaches: Sequence[int] |
     """
     at = moment(known)
     asked = Asked(day, at)
-    parameters = {"day": day, "known": at, "coaches": list(coaches) if coaches is not None else None}
-    parameters |= asked.parameters()
     with connection.cursor() as cursor:
-        cursor.execute(_COACHES, parameters)
-        people = cursor.fetchall()
+        cursor.execute(_COACHES, {"coaches": list(coaches) if coaches is not None else None})
+        people: list[_Person] = cursor.fetchall()
+    parameters = {"day": day, "known": at, **asked.parameters()}
+    required = training_facts.requirements(parameters)
+    for first in range(0, len(people), BATCH):
+        some = people[first : first + BATCH]
+        everybody = len(some) == len(people) and coaches is None
+        within = None if everybody else [person[0] for person in some]
+        yield from _batch(some, {**parameters, "coaches": within}, asked, required)
+
+
+def _batch(
+    people: Sequence[_Person],
+    parameters: dict[str, Any],
+    asked: Asked,
+    required: dict[int | None, list[tuple[int, training_rules.Required]]],
+) -> Iterator[Standing]:
+    day: date = parameters["day"]
     supervision = supervision_facts.facts(parameters)
     training = training_facts.standing(parameters)
     untrained = coaching_facts.first_untrained(parameters)
-    required = training_facts.requirements(parameters)
     done = training_facts.done(parameters, [course for courses in required.values() for course, _ in courses])
     names = {register: [f"training.required:{q.course}" for _, q in courses] for register, courses in required.items()}
     soon: dict[int, date] = {}

@@ -92,11 +92,11 @@ def main() -> None:
                 passes = [once() for _ in range(ROUNDS[size])]
                 seconds = statistics.median(seconds for seconds, *_ in passes)
                 _, coaches, answers = passes[0]
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # before the baseline's own rows
                 hands = [by_hand() for _ in range(ROUNDS[size])]
                 hand = statistics.median(seconds for seconds, _ in hands)
                 if not same(hands[0][1]):
                     raise SystemExit("The hand-written statement gives other states.")
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 each, theirs = seconds / coaches * 1e6, hand / coaches * 1e6
                 ratio = f"{each:>11.1f}{theirs:>9.1f}{each / theirs:>6.1f}"
                 print(f"{coaches:>14,} coaches{ratio}{answers:>11,}{peak:>9.0f}")
