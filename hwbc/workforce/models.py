@@ -90,6 +90,7 @@ class Fact(models.Model):
     """Something written down. Two clocks: when it was true (the model's own dates) and when we knew (these)."""
 
     recorded_at = models.DateTimeField(default=timezone.now, editable=False)
+    imported = models.BooleanField(default=False, db_default=False, editable=False)
     voided_at = models.DateTimeField(null=True, editable=False)
     voided_by = models.ForeignKey("workforce.User", models.PROTECT, null=True, editable=False, related_name="+")
     voided_because = models.TextField(default="", editable=False)

@@ -49,7 +49,7 @@ def sheets() -> dict[str, list[list[Any]]]:
             *(
                 [f"C{n}", kinds[m % 3], f"S{n % 400}", START + timedelta(days=m * 14 + n % 9), 60, "individual", "held"]
                 for n in coaches
-                for m in range(45)
+                for m in range(46)
             ),
         ],
     }

@@ -18,6 +18,7 @@ from hwbc.workforce import walls
 from hwbc.workforce.models import Organisation
 from tests import oracle
 from tests.cast import SETUP
+from tests.compliance.test_oracle import MORE, WORKED_EXAMPLES, maybe
 from tests.workbooks import interesting_days, random_workbook, write_csv_folder, write_xlsx
 
 # More by hand: HWBC_SEEDS=200 HWBC_DAYS=40 make test ARGS="-k second_calculation"
@@ -34,6 +35,23 @@ def brought_in(workbook: oracle.Workbook, path: Path, seed: int) -> None:
     else:
         write_csv_folder(workbook, path / "sheets", seed)
         call_command("import_workbook", str(path / "sheets"))
+
+
+TAKEN_FOR_GRANTED: dict[str, dict[str, str]] = {
+    "courses": {"title": "Invented course", "provider": "Invented provider"},
+    "referrals": {"source": "nurse", "priority": "routine"},
+    "exemptions": {"reason": "Invented reason", "approved_by": "Invented approver"},
+}
+
+
+def whole(workbook: oracle.Workbook) -> oracle.Workbook:
+    """An example with the places and words that it takes for granted."""
+    rows = [row for sheet in workbook.values() for row in sheet]
+    codes = {str(row[key]).upper() for row in rows for key in ("pcn_code", "employer_code") if row.get(key)}
+    places = [{"code": "QZZ", "name": "Invented ICB", "kind": "icb"}]
+    places += [{"code": c, "name": f"Invented {c}", "kind": "pcn", "parent_code": "QZZ"} for c in sorted(codes)]
+    filled = {sheet: [{**TAKEN_FOR_GRANTED.get(sheet, {}), **row} for row in rows] for sheet, rows in workbook.items()}
+    return {"organisations": places, **filled}
 
 
 def ours(day: date) -> list[Given]:
@@ -69,6 +87,17 @@ def test_the_rules_agree_with_the_second_calculation(seed: int, tmp_path: Path, 
         compared += len(mine)
     print(f"seed {seed}: {compared:,} answers equal")
     assert compared >= DAYS * 20 * 11
+
+
+@pytest.mark.parametrize("name", [*WORKED_EXAMPLES, *MORE])
+def test_worked_examples_through_the_import(name: str, tmp_path: Path, empty: None) -> None:
+    """Section 5 of the rules, as a person would try it: a workbook with the example, and the answer."""
+    workbook, rule, table = (WORKED_EXAMPLES | MORE)[name]
+    write_csv_folder(whole(workbook), tmp_path / "sheets", 0)
+    call_command("import_workbook", str(tmp_path / "sheets"))
+    for day, state, due_on, since in table:
+        mine = {(given[1]): given[2:] for given in ours(date.fromisoformat(day)) if given[0] == "C001"}
+        assert mine[rule] == (state, maybe(due_on), maybe(since)), day
 
 
 def test_the_comparison_bites(tmp_path: Path, empty: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -264,6 +264,7 @@ def _insert(step: Step) -> str:
         "uuid": "gen_random_uuid()",
         "version": "1",
         "recorded_at": "%(now)s",
+        "imported": "true",
         "voided_because": "''",
         "end_recorded_at": "case when ends_on is not null then %(now)s end",
     }
