@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from coaching.rules import before_referrals, referral_ready
+from coaching.rules import referral_ready
 from hwbc.standards.presets import WDF
 from training.rules import Required, arrs_eligible, required
 
@@ -55,12 +55,3 @@ def test_can_be_claimed_and_may_take_referrals_are_two_answers() -> None:
     assert referral_ready(completed=False, exempt=False).state == "not_met"
     assert arrs_eligible(funded=True, enrolled=False) == ("not_met", None, None, "not_enrolled")
     assert arrs_eligible(funded=False, enrolled=False).state == "not_applicable"
-
-
-def test_an_untrained_coach_who_takes_referrals() -> None:
-    accepted = day("2026-05-09")
-    assert before_referrals(True, False, accepted).state == "met"
-    assert before_referrals(False, True, accepted).state == "met"
-    assert before_referrals(False, False, accepted) == ("not_met", None, accepted, "took_referrals_untrained")
-    assert before_referrals(False, False, None) == ("met", None, None, "no_referrals_taken_yet")
-    assert referral_ready(True, False).state == referral_ready(False, True).state == "met"
