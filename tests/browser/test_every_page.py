@@ -1,9 +1,11 @@
 """Every page of the catalogue in a real browser, at two widths: axe, nothing wider than the window, no complaint."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import WIDTHS
 from tests.pages import PAGES, PUBLIC, Page
@@ -54,7 +56,7 @@ def test_the_component_page_with_errors(window, live_cast, width: int) -> None:
     watched.sign_in(live_cast.mo)
     watched.page.goto("/components")
     watched.page.locator("main form button[type=submit]").last.click()
-    assert watched.page.title().startswith("Error: ")
+    expect(watched.page).to_have_title(re.compile("^Error: "))
     assert watched.page.evaluate("document.activeElement.classList.contains('nhsuk-error-summary')")
     assert watched.overflow() <= 0
     assert watched.axe() == []

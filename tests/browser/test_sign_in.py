@@ -1,7 +1,10 @@
 """Signing in and out as a person does: with a mouse, with the keyboard alone, on a phone, without JavaScript."""
 
+import re
+
 import pytest
 from django.test import override_settings
+from playwright.sync_api import expect
 
 from hwbc.workforce.models import User
 from tests.browser.conftest import Watched
@@ -31,22 +34,23 @@ def test_in_and_out(window, mo: User, width: int, javascript: bool) -> None:
     watched = window(width, javascript=javascript)
     page = watched.page
     page.goto("/service-status")
-    assert "/account/sign-in?next=/service-status" in page.url
+    expect(page).to_have_url(re.compile(r"/account/sign-in\?next=/service-status$"))
 
     fill_in(watched, mo, "not the password")
-    assert page.title().startswith("Error: ")
-    assert page.get_by_label("Password", exact=True).input_value() == ""
-    assert page.get_by_label("E-mail address").input_value() == mo.email
+    expect(page).to_have_title(re.compile("^Error: "))
+    expect(page.get_by_label("Password", exact=True)).to_have_value("")
+    expect(page.get_by_label("E-mail address")).to_have_value(mo.email)
 
     fill_in(watched, mo)
-    assert page.url.endswith("/service-status")
-    assert page.get_by_text("Mo Haddad (PCN manager)").count() == 1
+    expect(page).to_have_url(re.compile("/service-status$"))
+    expect(page.get_by_text("Mo Haddad (PCN manager)")).to_be_visible()
     page.get_by_role("button", name="Ask the background jobs to answer now").click()
-    assert page.get_by_text("Asked at").count() == 1
+    expect(page.get_by_text("Asked at")).to_be_visible()
 
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto("/")
-    assert "/account/sign-in" in page.url
+    expect(page).to_have_url(re.compile("/account/sign-in"))
 
 
 def test_with_the_keyboard_alone(window, mo: User) -> None:
