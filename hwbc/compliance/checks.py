@@ -1,7 +1,6 @@
 """The checks: gathers facts, asks the rules, hands what is red to the flags. By hand, and on schedule."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
 
 from hwbc.compliance.queries import standings
@@ -15,21 +14,14 @@ from hwbc.workforce.access import Actor
 _NO_FLAG = "training.referral_ready"
 
 
-@dataclass
-class Seen:
-    """What is red on a day, and how many coaches were looked at."""
-
-    coaches: int = 0
-    red: list[actions.Red] = field(default_factory=list)
-
-
-def look(day: date) -> Seen:
+def look(day: date) -> actions.Seen:
     """What is red on a day. Needs the walls lifted."""
-    seen = Seen()
+    coaches = 0
+    red: list[actions.Red] = []
     for standing in standings(day):
-        seen.coaches += 1
-        seen.red.extend(_red(standing.coach, standing.answers))
-    return seen
+        coaches += 1
+        red.extend(_red(standing.coach, standing.answers))
+    return actions.Seen(coaches, red)
 
 
 def _red(coach: int, answers: list[tuple[str, Answer]]) -> Iterator[actions.Red]:
@@ -44,8 +36,7 @@ def run_checks(actor: Actor, day: date) -> Run:
         run = actions.start_run(actor, kind=Run.Kind.CHECKS, day=day)
     try:
         with walls.lifted("nightly checks"):
-            seen = look(day)
-            actions.apply_checks(actor, run=run, red=seen.red, coaches=seen.coaches)
+            actions.apply_checks(actor, run=run, look=lambda: look(day))
     except BaseException:
         with walls.lifted("nightly checks"):
             actions.fail_run(actor, run=run)
@@ -54,7 +45,7 @@ def run_checks(actor: Actor, day: date) -> Run:
     return run
 
 
-def dry_run(day: date) -> Seen:
+def dry_run(day: date) -> actions.Seen:
     """What the checks would find on a day; nothing is written."""
     with walls.lifted("nightly checks"):
         return look(day)

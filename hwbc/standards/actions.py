@@ -1,6 +1,6 @@
 """The only code that writes standards, flags, runs and the pulse."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -25,6 +25,13 @@ class Red(NamedTuple):
     state: str
     since: date | None
     due_on: date | None
+
+
+class Seen(NamedTuple):
+    """What is red on a day, and how many coaches were looked at."""
+
+    coaches: int
+    red: list[Red]
 
 
 class TooEarly(Exception):
@@ -104,10 +111,11 @@ select id, coach_id, 'cleared', %(now)s, %(run)s from cleared
 
 
 @action("run.checks")
-def apply_checks(actor: Actor, line: Line, *, run: Run, red: Iterable[Red], coaches: int) -> dict[str, int]:
+def apply_checks(actor: Actor, line: Line, *, run: Run, look: Callable[[], Seen]) -> dict[str, int]:
     """Make the open flags equal to what is red: raise what is missing, clear what is red no more, exactly once.
 
-    Runs at the same time wait for each other, and the partial unique index holds even where they would not.
+    Runs at the same time wait for each other, and the partial unique index holds even where they would not. `look` is
+    called when the waiting is over: what was seen before another run wrote would undo what that one saw.
     Raises TooEarly for a day before the last finished run's.
     """
     with connection.cursor() as cursor:
@@ -115,12 +123,13 @@ def apply_checks(actor: Actor, line: Line, *, run: Run, red: Iterable[Red], coac
         last = Run.objects.filter(kind=Run.Kind.CHECKS, outcome=Run.Outcome.DONE).order_by("-day").first()
         if last is not None and run.day < last.day:
             raise TooEarly(f"The last checks were for {last.day:%d/%m/%Y}; an earlier day can only be a dry run.")
+        seen = look()
         cursor.execute(_STAGE)
         with cursor.copy("copy seen from stdin") as copy:
-            for row in red:
+            for row in seen.red:
                 copy.write_row(row)
         parameters: dict[str, Any] = {"day": run.day, "now": timezone.now(), "run": run.pk}
-        counts = {"coaches": coaches}
+        counts = {"coaches": seen.coaches}
         for what, statement in (("raised", _RAISE), ("changed", _RENEW), ("cleared", _CLEAR)):
             cursor.execute(statement, parameters)
             counts[what] = cursor.rowcount

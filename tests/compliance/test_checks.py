@@ -7,17 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from io import StringIO
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from hwbc.compliance import checks
 from hwbc.kit.periods import today
+from hwbc.standards import actions
 from hwbc.standards.actions import load_preset
 from hwbc.standards.models import Flag, FlagEvent, Run, Standard
 from hwbc.workforce import walls
@@ -57,6 +58,23 @@ def test_what_is_red_is_flagged_once_and_cleared_when_it_is_green(cast: Cast) ->
         events = FlagEvent.objects.filter(flag__in=mine).values_list("what", flat=True)
         assert sorted(events) == ["cleared"] * count + ["raised"] * count
     assert open_flags() == computed()
+
+
+@pytest.mark.django_db
+def test_the_facts_are_gathered_when_the_waiting_is_over(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a run that waited would write what it had seen before the other one's facts."""
+    locks: list[int] = []
+
+    def watched(day: date) -> actions.Seen:
+        with connection.cursor() as cursor:
+            cursor.execute("select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()")
+            locks.append(cursor.fetchone()[0])
+        return look(day)
+
+    look = checks.look
+    monkeypatch.setattr(checks, "look", watched)
+    checks.run_checks(RUN, today())
+    assert locks == [1]
 
 
 @pytest.mark.django_db
