@@ -228,6 +228,7 @@ ACCOUNT_FORMS = {
     "reset_password": "hwbc.workforce.forms.AskForPasswordLink",
     "reset_password_from_key": "hwbc.workforce.forms.SetPassword",
     "change_password": "hwbc.workforce.forms.ChangePassword",
+    "reauthenticate": "hwbc.workforce.forms.ConfirmPassword",
 }
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

@@ -66,3 +66,13 @@ class ChangePassword(NhsukForm, allauth.ChangePasswordForm):  # type: ignore[mis
             },
         )
         self.fields["password1"].help_text = _HINT
+
+
+class ConfirmPassword(NhsukForm, allauth.ReauthenticateForm):  # type: ignore[misc]
+    """The present password, before something that matters."""
+
+    submit = "Confirm"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _label(self, {"password": "Password"})

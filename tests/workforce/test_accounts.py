@@ -163,3 +163,12 @@ def test_a_link_is_not_logged(
     assert "/account/password/choose/" in logged
     assert "secretkey" not in logged
     assert "secretquery" not in logged
+
+
+def test_confirming_who_one_is_asks_for_the_password_and_says_so(cast: Cast) -> None:
+    address = reverse("account_reauthenticate")
+    page = cast.mo.client.get(address).content.decode()
+    assert "Confirm" in page
+    assert ">Save" not in page
+    assert cast.mo.client.post(address, {"password": "wrong"}).context["form"].errors["password"]
+    assert cast.mo.client.post(address, {"password": PASSWORD}).status_code == 302
