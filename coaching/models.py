@@ -22,10 +22,14 @@ class OfPcn(models.Model):
     class Meta:
         abstract = True
 
-    @staticmethod
-    def reached_by(actor: Actor, can: Can) -> Q:
-        """The rows of the PCNs whose work the actor may see."""
-        return Q(pcn__in=actor.pcns(can))
+    #: From a row to the referral it belongs to, as a lookup: how a coach's own rows are known.
+    referral_path = "referral"
+
+    @classmethod
+    def reached_by(cls, actor: Actor, can: Can) -> Q:
+        """The rows of the PCNs whose work the actor may see; a coach's own are those of referrals they have taken."""
+        taken = Allocation.objects.filter(coach__in=actor.own(can), voided_at=None).values("referral")
+        return Q(pcn__in=actor.pcns(can)) | Q(**{f"{cls.referral_path}__in": taken})
 
 
 class Patient(Named, OfPcn, Fact):
@@ -35,6 +39,7 @@ class Patient(Named, OfPcn, Fact):
 
     wall = walls.by_care()
     read_by = Can.SEE_PATIENTS
+    referral_path = "referrals"
 
     def __str__(self) -> str:
         return f"patient {self.pk}"
@@ -69,6 +74,8 @@ class Referral(Named, Referenced, OfPcn, Fact):
     outcome = models.CharField(max_length=200, blank=True)
     version = models.PositiveIntegerField(default=1, editable=False)
 
+    referral_path = "pk"
+
     class Meta(Referenced.Meta):
         ordering = ["received_on", "id"]
         constraints = [
@@ -96,6 +103,7 @@ class Allocation(Named, OfCoach, Period):
     version = models.PositiveIntegerField(default=1, editable=False)
 
     wall = walls.either(walls.by_pcn(), walls.by_coach())
+    read_by = Can.SEE_WORK
 
     class Meta(Period.Meta):
         ordering = ["starts_on", "id"]
@@ -111,6 +119,10 @@ class Allocation(Named, OfCoach, Period):
 
     def __str__(self) -> str:
         return f"allocation {self.pk}"
+
+    @staticmethod
+    def reached_by(actor: Actor, can: Can) -> Q:
+        return Q(pcn__in=actor.pcns(can)) | Q(coach__in=actor.coaches(can))
 
 
 class CoachingSession(Named, OfPcn, Fact):

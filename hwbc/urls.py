@@ -4,13 +4,28 @@ from allauth.account import views as account
 from django.urls import path, re_path
 
 from hwbc import views
-from hwbc.compliance import views as compliance
+from hwbc.compliance.views import access, coach, coaches, counting, flags, home, overview, status
 from hwbc.kit.views import components
 from hwbc.workforce.access import signed_in
 
 urlpatterns = [
-    path("", compliance.home, name="home"),
-    path("service-status", compliance.status, name="status"),
+    path("", home.home, name="home"),
+    path("coaches", coaches.coaches, name="coaches"),
+    path("coaches/export", coaches.export, name="coaches_export"),
+    path("coaches/<uuid:uuid>", coach.standing, name="coach"),
+    path("coaches/<uuid:uuid>/supervision", coach.supervision, name="coach_supervision"),
+    path("coaches/<uuid:uuid>/training", coach.training, name="coach_training"),
+    path("coaches/<uuid:uuid>/employment", coach.employment, name="coach_employment"),
+    path("coaches/<uuid:uuid>/caseload", coach.caseload, name="coach_caseload"),
+    path("coaches/<uuid:uuid>/history", coach.history, name="coach_history"),
+    path("flags", flags.flags, name="flags"),
+    path("flags/<uuid:uuid>", flags.flag, name="flag"),
+    path("pcns", overview.overview, name="overview"),
+    path("how-we-count", counting.how_we_count, name="how_we_count"),
+    path("access", access.people, name="access"),
+    path("access/invite", access.invite, name="access_invite"),
+    path("access/<uuid:uuid>/end", access.end, name="access_end"),
+    path("service-status", status.status, name="status"),
     path("components", signed_in(components), name="components"),
     path("health/live", views.live, name="health_live"),
     path("health/ready", views.ready, name="health_ready"),

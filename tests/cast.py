@@ -131,6 +131,14 @@ class Cast:
         }[role]
 
 
+def register(hub: Organisation, **coaches: Coach) -> None:
+    """Give coaches the references by which a workbook of their hub knows them."""
+    with walls.lifted("tests"):
+        for reference, coach in coaches.items():
+            known = {"register": hub, "reference": reference, "reference_key": reference.lower()}
+            Coach.objects.filter(pk=coach.pk).update(**known)
+
+
 def person(name: str) -> Person:
     """Somebody invited who has no role yet."""
     return Person(UserFactory.create(name=name))
@@ -159,6 +167,8 @@ def make_cast() -> Cast:
             zed=person("Zed Kowalski"),
             nobody_yet=person("Noor Said"),
         )  # fmt: skip
+    register(northfield, ASHA=cast.coach_asha, BO=cast.coach_bo, CAI=cast.coach_cai)
+    register(southmoor, DOT=cast.coach_dot)
     cast.asha.given(Role.COACH, riverside, cast.coach_asha)
     for role in (Role.LINE_SUPERVISOR, Role.CLINICAL_SUPERVISOR, Role.COACHING_SUPERVISOR):
         cast.sam.given(role, riverside, cast.coach_asha)

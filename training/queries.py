@@ -59,7 +59,7 @@ select p.coach_id,
 """
 
 _REQUIREMENTS = f"""
-select c.register_id, c.id, c.reference, c.uuid::text, q.validity_months, q.within_days, q.applies_from
+select c.register_id, c.id, c.reference, c.uuid::text, q.validity_months, q.within_days, q.applies_from, c.title
   from training_requirement q join training_course c on c.id = q.course_id
  where {known("q")}
  order by c.register_id, c.reference collate "C", c.id

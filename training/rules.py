@@ -19,6 +19,7 @@ class Required(NamedTuple):
     validity_months: int | None
     within_days: int
     applies_from: date | None
+    title: str = ""
 
 
 def arrs_eligible(funded: bool, enrolled: bool) -> Answer:

@@ -11,7 +11,7 @@ from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
 
 # The gate's own answer raises no flag: an untrained coach who takes no referral is no finding.
-_NO_FLAG = "training.referral_ready"
+NO_FLAG = "training.referral_ready"
 
 
 def look(day: date) -> actions.Seen:
@@ -26,7 +26,7 @@ def look(day: date) -> actions.Seen:
 
 def _red(coach: int, answers: list[tuple[str, Answer]]) -> Iterator[actions.Red]:
     for rule, answer in answers:
-        if answer.state in RED and rule != _NO_FLAG:
+        if answer.state in RED and rule != NO_FLAG:
             yield actions.Red(coach, rule, answer.state, answer.since, answer.due_on)
 
 

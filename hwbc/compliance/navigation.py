@@ -8,9 +8,13 @@ from hwbc.workforce.roles import Can
 
 SECTIONS: tuple[tuple[str, str, Can | None], ...] = (
     ("home", "Home", None),
+    ("coaches", "Coaches", Can.SEE_STANDING),
+    ("flags", "Flags", Can.SEE_OVERVIEW),
+    ("overview", "PCNs", Can.SEE_OVERVIEW),
+    ("access", "Access", Can.INVITE),
     ("status", "Service status", Can.SEE_STATUS),
 )
-FOOTER: tuple[tuple[str, str], ...] = (("components", "Components"),)
+FOOTER: tuple[tuple[str, str], ...] = (("how_we_count", "How we count"), ("components", "Components"))
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:

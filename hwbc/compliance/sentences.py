@@ -1,9 +1,9 @@
 """Answers in words: made when they are shown, from the code, the dates and the facts."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from hwbc.compliance.queries import Standing
-from hwbc.standards.rules import Answer, Numbers
+from hwbc.standards.rules import DUE_SOON, RED, Answer, Numbers
 
 _PLAIN = {
     "no_post": "No post on this day.",
@@ -50,6 +50,41 @@ def sentence(standing: Standing, rule: str, answer: Answer) -> str:
     if rule == "training.arrs_eligible":
         return "Enrolled in, or qualified from, PCI-accredited health coaching training."
     return _required(answer)
+
+
+def remedy(standing: Standing, rule: str, answer: Answer) -> str:
+    """What would turn it green, and by when; "" where there is nothing to do."""
+    if answer.state not in (*RED, DUE_SOON):
+        return ""
+    numbers = standing.numbers or Numbers()
+    by = f" by {written(answer.due_on)}"
+    if rule in _KINDS:
+        name, _ = _KINDS[rule]
+        meeting = "An appraisal" if rule == "supervision.appraisal" else f"A {name} meeting"
+        if answer.state == DUE_SOON:
+            last = answer.due_on
+            if rule == "supervision.line" and last is not None:
+                last += timedelta(days=numbers.line_grace_days)
+            return f"{meeting} held by {written(last)} keeps it green."
+        return f"{meeting}: green from the day it is held, once it is recorded."
+    if rule == "supervision.health_coaching":
+        assert standing.facts is not None
+        missing = numbers.coaching_minutes - standing.facts.minutes_now
+        until = "this month" if answer.state in RED else f"by {written(answer.due_on)}"
+        return f"{missing} more individual minutes {until}."
+    if rule.startswith("supervision.named."):
+        kind = rule.removeprefix("supervision.named.").replace("_", " ")
+        return f"An agreement that names a {kind} supervisor, from today."
+    if rule == "supervision.supervisor_eligible":
+        return "Newer evidence from the supervisor, or an agreement with one who meets the standard."
+    if rule == "training.arrs_eligible":
+        return "Enrolment in PCI-accredited health coaching training; until then the post cannot be claimed for."
+    if rule == "training.before_referrals":
+        return "Completed training, or an exemption approved by somebody who may. Until then, no more referrals."
+    if rule == "training.referral_ready":
+        return "Completed training, or an exemption approved by somebody who may."
+    again = " again" if answer.reason in ("expired", "expires_soon") else ""
+    return f"Done{again}{by if answer.state == DUE_SOON else ' and recorded'}."
 
 
 def _clock(standing: Standing, rule: str, answer: Answer) -> str:

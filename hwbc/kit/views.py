@@ -61,4 +61,4 @@ def components(request: HttpRequest) -> HttpResponse:
     """Every component, and a form with every field; sent, it comes back with its errors. Nothing is saved."""
     form = ExampleForm(request.POST, request.FILES) if request.method == "POST" else ExampleForm()
     breadcrumbs = [{"text": "Home", "href": "/"}]
-    return render(request, "components.html", {"form": form, "breadcrumbs": breadcrumbs} | showcase())
+    return render(request, "components/everything.html", {"form": form, "breadcrumbs": breadcrumbs} | showcase())

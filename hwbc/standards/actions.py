@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from hwbc.kit.queue import nudge
-from hwbc.standards.models import Heartbeat, Run, Standard, StandardNumber
+from hwbc.standards.models import Flag, FlagEvent, Heartbeat, Run, Standard, StandardNumber
 from hwbc.standards.presets import PRESETS, source
 from hwbc.standards.rules import NUMBER_KEYS
 from hwbc.workforce.access import Actor
@@ -138,6 +138,25 @@ def apply_checks(actor: Actor, line: Line, *, run: Run, look: Callable[[], Seen]
     Run.objects.filter(pk=run.pk).update(outcome=Run.Outcome.DONE, ended_at=timezone.now(), counts=counts)
     line.about(run, **counts)
     return counts
+
+
+@action("flag.acknowledge")
+def acknowledge(actor: Actor, line: Line, *, flag: Flag, note: str) -> FlagEvent:
+    """Say that somebody has seen an open flag and what is being done; it stays open until the rule is met.
+
+    Raises ValidationError for a flag that has been cleared meanwhile, and for an empty or long note.
+    """
+    if flag.cleared_at is not None:
+        raise ValidationError("This flag was cleared meanwhile: there is nothing left to acknowledge.")
+    event = FlagEvent(
+        flag=flag, coach_id=flag.coach_id, what=FlagEvent.What.ACKNOWLEDGED, user_id=actor.user_id, note=note.strip()
+    )
+    if not event.note:
+        raise ValidationError("Say what is being done about it.")
+    event.clean_fields()
+    event.save()
+    line.about(flag, rule=flag.rule)
+    return event
 
 
 @upkeep("a pulse is nobody's decision")

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Q
+from django.db import connection
 from django.utils import timezone
 
-from hwbc.standards.models import Heartbeat, Standard
+from hwbc.standards.models import Heartbeat
 from hwbc.standards.presets import WDF
 from hwbc.standards.rules import Numbers
-from hwbc.workforce.models import Organisation
+from hwbc.workforce.queries import covers
 
 # Beat asks every minute; three missed ones are no accident.
 STALE_AFTER = timedelta(minutes=3)
@@ -38,6 +38,23 @@ def pulse() -> Pulse:
     return Pulse(row.asked_at, row.answered_at) if row else Pulse(None, None)
 
 
+_IN_FORCE = f"""
+with recursive live as (
+    select s.id, s.organisation_id, s.name from standards_standard s where {covers("s")}
+), below as (
+    select l.id as standard_id, l.organisation_id as node from live l
+    union
+    select b.standard_id, o.id from below b join workforce_organisation o on o.parent_id = b.node
+     where not exists (select 1 from live l where l.organisation_id = o.id)
+)
+select l.organisation_id, l.name,
+       (select array_agg(b.node) from below b where b.standard_id = l.id),
+       (select array_agg(n.key order by n.key) from standards_standardnumber n where n.standard_id = l.id),
+       (select array_agg(n.value order by n.key) from standards_standardnumber n where n.standard_id = l.id)
+  from live l
+"""
+
+
 class Asked:
     """The numbers in force on a day, as known at a moment, for each organisation (rules, section 1).
 
@@ -45,35 +62,23 @@ class Asked:
     """
 
     def __init__(self, day: date, known: datetime) -> None:
-        self._parent: dict[int, int | None] = {}
-        self._own: dict[int, Numbers] = {}
-        still_known = Q(voided_at__isnull=True) | Q(voided_at__gt=known)
-        # An end that was recorded later was not known yet: then the standard was still running.
-        running = Q(ends_on__isnull=True) | Q(ends_on__gte=day) | Q(end_recorded_at__gt=known)
-        standards = list(
-            Standard.objects.filter(still_known, running, starts_on__lte=day, recorded_at__lte=known).prefetch_related(
-                "numbers"
-            )
-        )
-        if standards:
-            self._parent = dict(Organisation.objects.values_list("id", "parent_id"))
-        for standard in standards:
-            numbers = {number.key: number.value for number in standard.numbers.all()}
-            self._own[standard.organisation_id] = Numbers(name=standard.name, **numbers)
+        self._numbers: dict[int, Numbers] = {}
+        #: Organisation → the numbers of its own standard.
+        self.own: dict[int, Numbers] = {}
+        with connection.cursor() as cursor:
+            cursor.execute(_IN_FORCE, {"day": day, "known": known})
+            for organisation, name, nodes, keys, values in cursor:
+                numbers = Numbers(name=name, **dict(zip(keys or (), values or (), strict=True)))
+                self.own[organisation] = numbers
+                self._numbers |= dict.fromkeys(nodes, numbers)
 
     def at(self, organisation: int) -> Numbers:
         """The numbers for an organisation."""
-        place: int | None = organisation
-        while place is not None and self._own:
-            if place in self._own:
-                return self._own[place]
-            place = self._parent.get(place)
-        return WDF
+        return self._numbers.get(organisation, WDF)
 
     def parameters(self) -> dict[str, list[int]]:
         """The parameters of `hwbc.workforce.queries.GROUND`: PCN 0 has the default, others where they differ."""
-        differing = {place: self.at(place) for place in self._parent if self.at(place) is not WDF}
-        rows = {0: WDF, **differing}
+        rows = {0: WDF, **self._numbers}
         columns = (
             "pause_after_days",
             "completed_days",

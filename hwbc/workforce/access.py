@@ -66,13 +66,25 @@ class Actor:
         """The coaches for whom it is allowed."""
         return frozenset(coach for grant in self.grants if grant.allows(can) for coach in grant.coaches)
 
+    def own(self, can: Can) -> frozenset[int]:
+        """The coaches for whom it is allowed one by one: themself, or those they supervise."""
+        return frozenset(grant.coach_id for grant in self.grants if grant.coach_id is not None and grant.allows(can))
+
     def pcns(self, can: Can) -> frozenset[int]:
-        """The PCNs in which it is allowed."""
-        return frozenset(pcn for grant in self.grants if grant.allows(can) for pcn in grant.pcns)
+        """The PCNs in which it is allowed for everybody there."""
+        return frozenset(pcn for grant in self._whole(can) for pcn in grant.pcns)
 
     def nodes(self, can: Can) -> frozenset[int]:
-        """The organisations, of every kind, at which it is allowed."""
-        return frozenset(node for grant in self.grants if grant.allows(can) for node in grant.nodes)
+        """The organisations, of every kind, at which it is allowed for everybody there."""
+        return frozenset(node for grant in self._whole(can) for node in grant.nodes)
+
+    def _whole(self, can: Can) -> list[Granted]:
+        return [grant for grant in self.grants if grant.coach_id is None and grant.allows(can)]
+
+    def _anywhere(self, can: Can) -> tuple[int, ...]:
+        # A coach's rows lie in their PCN, and the database's wall is the PCN; which of them are the coach's own is for
+        # `for_actor`.
+        return tuple(sorted({pcn for grant in self.grants if grant.allows(can) for pcn in grant.pcns}))
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -85,8 +97,9 @@ class Actor:
         return walls.Scope(
             self.user_id,
             coaches=tuple(sorted(self.coaches(Can.SEE_STANDING))),
-            pcns=tuple(sorted(self.pcns(Can.SEE_WORK))),
-            care=tuple(sorted(self.pcns(Can.SEE_PATIENTS))),
+            pcns=self._anywhere(Can.SEE_WORK),
+            care=self._anywhere(Can.SEE_PATIENTS),
+            nodes=tuple(sorted(self.nodes(Can.INVITE))),
         )
 
 

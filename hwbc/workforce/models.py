@@ -340,7 +340,7 @@ class Grant(Named):
 
     objects = Reached.as_manager()
 
-    wall = walls.either(walls.by_user(), walls.by_pcn("organisation_id"), walls.by_coach())
+    wall = walls.either(walls.by_user(), walls.by_node(), walls.by_coach())
     read_by = Can.INVITE
 
     class Meta:

@@ -14,33 +14,53 @@ class Role(TextChoices):
     COACHING_SUPERVISOR = "coaching_supervisor", "Health coaching supervisor"
     PCN_MANAGER = "pcn_manager", "PCN manager"
     HUB_ADMIN = "hub_admin", "Training hub administrator"
+    RECRUITER = "recruiter", "Recruiter"
+    PANEL_MEMBER = "panel_member", "Interview panel member"
     AUDITOR = "auditor", "Auditor (read only)"
 
 
-FOR_ONE_COACH = (Role.COACH, Role.LINE_SUPERVISOR, Role.CLINICAL_SUPERVISOR, Role.COACHING_SUPERVISOR)
+SUPERVISORS = (Role.LINE_SUPERVISOR, Role.CLINICAL_SUPERVISOR, Role.COACHING_SUPERVISOR)
+FOR_ONE_COACH = (Role.COACH, *SUPERVISORS)
 
 
 class Can(enum.Enum):
     """What a page, a row or an action asks for; the value completes the sentence "you may …"."""
 
     SEE_STANDING = "see coaches, their posts, training and supervision"
+    SEE_REASONS = "see why a coach is away or exempt"
     SEE_WORK = "see the work of a PCN without patients' identities"
     SEE_PATIENTS = "see patients and the coaching they receive"
+    SEE_OVERVIEW = "see the figures of a whole PCN"
     SEE_STATUS = "see whether the service and its background jobs run"
+    ACKNOWLEDGE = "acknowledge flags"
+    EXPORT = "export what you may see"
     INVITE = "invite people and end their access"
 
 
-_SUPERVISOR = frozenset({Can.SEE_STANDING})
+_SUPERVISOR = frozenset({Can.SEE_STANDING, Can.EXPORT})
+_OVERSEES = frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_OVERVIEW, Can.SEE_STATUS, Can.EXPORT})
 
 ALLOWS: dict[Role, frozenset[Can]] = {
-    Role.COACH: frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_PATIENTS}),
-    Role.LINE_SUPERVISOR: _SUPERVISOR,
+    Role.COACH: frozenset({Can.SEE_STANDING, Can.SEE_REASONS, Can.SEE_WORK, Can.SEE_PATIENTS, Can.EXPORT}),
+    Role.LINE_SUPERVISOR: _SUPERVISOR | {Can.SEE_REASONS},
     Role.CLINICAL_SUPERVISOR: _SUPERVISOR,
     Role.COACHING_SUPERVISOR: _SUPERVISOR,
-    Role.PCN_MANAGER: frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_PATIENTS, Can.SEE_STATUS, Can.INVITE}),
-    Role.HUB_ADMIN: frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_STATUS, Can.INVITE}),
-    Role.AUDITOR: frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_STATUS}),
+    Role.PCN_MANAGER: _OVERSEES | {Can.SEE_REASONS, Can.SEE_PATIENTS, Can.ACKNOWLEDGE, Can.INVITE},
+    Role.HUB_ADMIN: _OVERSEES | {Can.ACKNOWLEDGE, Can.INVITE},
+    # Recruitment has no pages yet: these two can be given, and open nothing.
+    Role.RECRUITER: frozenset(),
+    Role.PANEL_MEMBER: frozenset(),
+    Role.AUDITOR: _OVERSEES,
 }
+
+# Which roles somebody who may invite can give, at or below their own place. A supervisor's follows from their
+# agreements and is given by nobody.
+GIVES: dict[Role, tuple[Role, ...]] = {
+    Role.PCN_MANAGER: (Role.COACH, Role.PCN_MANAGER, Role.RECRUITER, Role.PANEL_MEMBER, Role.AUDITOR),
+    Role.HUB_ADMIN: (
+        Role.COACH, Role.PCN_MANAGER, Role.HUB_ADMIN, Role.RECRUITER, Role.PANEL_MEMBER, Role.AUDITOR,
+    ),
+}  # fmt: skip
 
 # Whom to ask when a page stays shut.
 ASK = "your PCN manager or training hub administrator"

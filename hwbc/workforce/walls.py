@@ -60,6 +60,11 @@ def by_care(column: str = "pcn_id") -> Wall:
     return Wall(_among(column, "care"), _among(column, "care"))
 
 
+def by_node(column: str = "organisation_id") -> Wall:
+    """Who has access: seen by whoever gives and ends access at that organisation."""
+    return Wall(_among(column, "nodes"), _among(column, "nodes"))
+
+
 def by_user(column: str = "user_id") -> Wall:
     """Somebody's own: drafts, notifications, exports."""
     return Wall(_is_user(column), _is_user(column))
@@ -102,12 +107,13 @@ OPEN: dict[str, Wall] = {
 
 @dataclass(frozen=True)
 class Scope:
-    """What the database shows: one user's own rows, these coaches', these PCNs', and these PCNs' patients'."""
+    """What the database shows: a user's own rows, these coaches', PCNs', PCNs' patients', and access at these nodes."""
 
     user: int | None = None
     coaches: tuple[int, ...] = ()
     pcns: tuple[int, ...] = ()
     care: tuple[int, ...] = ()
+    nodes: tuple[int, ...] = ()
     lifts: str | None = field(default=None, repr=False)  # the reason, when the wall is lifted
 
 
@@ -116,7 +122,7 @@ _scope: ContextVar[Scope | None] = ContextVar("hwbc_scope", default=None)
 
 _TELL = """
 select set_config('role', %s, true), set_config('hwbc.user', %s, true), set_config('hwbc.coaches', %s, true),
-       set_config('hwbc.pcns', %s, true), set_config('hwbc.care', %s, true)
+       set_config('hwbc.pcns', %s, true), set_config('hwbc.care', %s, true), set_config('hwbc.nodes', %s, true)
 """
 
 
@@ -127,10 +133,11 @@ def _array(ids: Sequence[int]) -> str:
 def _tell(scope: Scope | None) -> None:
     """Say to the database, for this transaction, who asks. No scope is '': every walled query then raises."""
     if scope is None:
-        values = ["none", "", "", "", ""]
+        values = ["none", "", "", "", "", ""]
     else:
         role = LIFTED if scope.lifts else "none"
-        values = [role, str(scope.user or 0), _array(scope.coaches), _array(scope.pcns), _array(scope.care)]
+        seen = (scope.coaches, scope.pcns, scope.care, scope.nodes)
+        values = [role, str(scope.user or 0), *map(_array, seen)]
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(_TELL, values)
 

@@ -106,7 +106,7 @@ def test_a_complete_example_says_that_nothing_was_saved():
     }  # fmt: skip
     form = ExampleForm(data)
     assert form.is_valid(), form.errors
-    html = render_to_string("components.html", {"form": form}, request_of(ASHA))
+    html = render_to_string("components/everything.html", {"form": form}, request_of(ASHA))
     assert "Nothing was saved." in text(with_class(parse_page(html), "nhsuk-notification-banner--success")[0])
 
 

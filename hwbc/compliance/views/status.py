@@ -1,33 +1,15 @@
-"""What spans all apps: home, and whether the service runs."""
+"""Whether the service and its background jobs run."""
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from hwbc.kit import broker
 from hwbc.standards.actions import ask_worker
 from hwbc.standards.queries import STALE_AFTER, pulse
-from hwbc.workforce.access import Request, needs, signed_in
-from hwbc.workforce.models import Coach
-from hwbc.workforce.roles import ASK, Can
-
-
-@signed_in
-@require_safe
-def home(request: Request) -> HttpResponse:
-    """Where somebody lands: what they have access to, and whom they reach."""
-    coaches = Coach.objects.for_actor(request.actor)
-    return render(
-        request,
-        "compliance/home.html",
-        {
-            "actor": request.actor,
-            "sees_coaches": request.actor.can(Can.SEE_STANDING),
-            "coaches": coaches.count() if request.actor.can(Can.SEE_STANDING) else None,
-            "ask": ASK,
-        },
-    )
+from hwbc.workforce.access import Request, needs
+from hwbc.workforce.roles import Can
 
 
 @needs(Can.SEE_STATUS)

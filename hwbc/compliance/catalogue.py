@@ -1,0 +1,173 @@
+"""Every rule in words: what it asks, with the numbers in force, where that comes from, and how it is counted.
+
+The page "How we count", the lists and every explanation are made from this. The rules themselves are in `rules.py` of
+each app; their words follow the standard (R-… are its statements, S0 to S4 the documents they stand in).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hwbc.standards.rules import DUE_SOON, MET, NOT_APPLICABLE, NOT_MET, OVERDUE, PAUSED, Numbers
+from training.rules import Required
+
+SUPERVISION, SUPERVISORS, TRAINING, REQUIRED = "Supervision", "Supervisors", "Training", "Required courses"
+GROUPS = (SUPERVISION, SUPERVISORS, TRAINING, REQUIRED)
+
+STATES: dict[str, tuple[str, str, str]] = {  # state → words, colour of its tag, meaning
+    MET: ("Met", "green", "Nothing to do."),
+    DUE_SOON: ("Due soon", "orange", "Act now and it stays green; includes the days of grace."),
+    OVERDUE: ("Overdue", "red", "The recommended time has passed."),
+    NOT_MET: ("Not met", "red", "Something required is missing."),
+    PAUSED: ("Paused", "grey", "On a long absence: the clocks stand still."),
+    NOT_APPLICABLE: ("Does not apply", "white", "No post on that day, or the rule does not concern this post."),
+}
+# The worst first: what a group of rules is shown as, and how columns of states are sorted.
+WORST_FIRST = (NOT_MET, OVERDUE, DUE_SOON, MET, PAUSED, NOT_APPLICABLE)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule in words. `asks` is given the numbers of the standard in force; `numbers` names those it uses."""
+
+    code: str
+    title: str
+    group: str
+    asks: Callable[[Numbers], str]
+    counted: str
+    sources: str
+    numbers: tuple[str, ...] = ()
+
+
+def _months(count: int) -> str:
+    return "every month" if count == 1 else f"every {count} months"
+
+
+_CLOCK = (
+    "The clock starts at the latest of: the start of the present employment, the return from a long absence, the last "
+    "meeting that counts."
+)
+_COUNTS = (
+    "A meeting counts when it was held, individually, was not ad hoc, and the supervisor is not the coach and may give "
+    "this supervision on that day. "
+)
+_MINUTES = "Only individual minutes count; time in groups is shown apart. Whole calendar months are counted."
+
+_RULES = (
+    Rule(
+        "supervision.line", "Line management", SUPERVISION,
+        lambda n: (
+            f"A meeting with the line manager {_months(n.line_months)}. Due soon from {n.line_soon_days} days before; "
+            f"overdue when {n.line_grace_days} days of grace have passed."
+        ),
+        _COUNTS + _CLOCK, "R-042; S2 section 6, S4",
+        ("line_months", "line_soon_days", "line_grace_days"),
+    ),
+    Rule(
+        "supervision.clinical", "Clinical supervision", SUPERVISION,
+        lambda n: (
+            f"A meeting with a named clinician {_months(n.clinical_months)}. Due soon "
+            + (f"from {n.clinical_soon_days} days before." if n.clinical_soon_days else "from a month before.")
+        ),
+        _COUNTS + "Clinicians are GPs, senior clinicians and advanced practitioners. " + _CLOCK,
+        "R-043, R-045; S2 section 6, S4 (S0 and the NHSE quick reference say monthly)",
+        ("clinical_months", "clinical_soon_days"),
+    ),
+    Rule(
+        "supervision.health_coaching", "Health coaching supervision", SUPERVISION,
+        lambda n: (
+            f"{n.coaching_minutes} to {n.coaching_minutes_upper} minutes as an individual in every calendar month. "
+            f"A month with fewer than {n.coaching_minutes} is overdue from the first of the next, until that has them."
+        ),
+        _COUNTS + _MINUTES,
+        "R-046, R-047, R-049 to R-054; S2 section 6, S3, S4",
+        ("coaching_minutes", "coaching_minutes_upper", "coaching_days_in_month", "coaching_soon_working_days"),
+    ),
+    Rule(
+        "supervision.appraisal", "Appraisal", SUPERVISION,
+        lambda n: f"An appraisal {_months(n.appraisal_months)}. Due soon from {n.appraisal_soon_days} days before.",
+        _COUNTS + _CLOCK, "R-042; S2 section 6",
+        ("appraisal_months", "appraisal_soon_days"),
+    ),
+    Rule(
+        "supervision.named.line", "Named line manager", SUPERVISORS,
+        lambda n: "A named line manager at all times.",
+        "An agreement of this kind covers the day.", "R-040, R-042; S2 section 6",
+    ),
+    Rule(
+        "supervision.named.clinical", "Named clinical supervisor", SUPERVISORS,
+        lambda n: "A named clinical supervisor at all times.",
+        "An agreement of this kind covers the day.", "R-040, R-043; S2 section 6, S4",
+    ),
+    Rule(
+        "supervision.named.health_coaching", "Named health coaching supervisor", SUPERVISORS,
+        lambda n: "A named health coaching supervisor at all times.",
+        "An agreement of this kind covers the day.", "R-040, R-046; S2 section 6, S4",
+    ),
+    Rule(
+        "supervision.supervisor_eligible", "Health coaching supervisor meets the standard", SUPERVISORS,
+        lambda n: (
+            f"The named health coaching supervisor is a practitioner of tier {n.supervisor_tier} or above, with "
+            f"{n.supervisor_years} years of coaching or {n.supervisor_nhs_hours} hours of it in the NHS, "
+            f"{n.supervisor_caseload_hours} hours of own caseload in twelve months, and supervision of their own."
+        ),
+        "Judged on the newest evidence of each kind up to the day; evidence of caseload and of own supervision holds "
+        "for twelve months unless the standard says otherwise.",
+        "R-049 to R-054; S2 section 6, S3, S4",
+        ("supervisor_tier", "supervisor_years", "supervisor_nhs_hours", "supervisor_caseload_hours",
+         "supervisor_evidence_months"),
+    ),
+    Rule(
+        "training.before_referrals", "Trained before taking referrals", TRAINING,
+        lambda n: (
+            f"No referral is taken before the {n.completed_days}-day PCI-accredited health coaching training is "
+            "completed, unless an exemption covers the day."
+        ),
+        "Not met when any referral was accepted without completed training or an exemption; completing it later clears "
+        "it. Met with no referrals taken yet is shown so: see “Ready for referrals”.",
+        "R-030, R-031; S2 section 5, S3", ("completed_days",),
+    ),
+    Rule(
+        "training.referral_ready", "Ready for referrals", TRAINING,
+        lambda n: (
+            f"The {n.completed_days}-day PCI-accredited health coaching training is completed, or an exemption covers "
+            "the day. The gate asks this whenever a referral is given to a coach."
+        ),
+        "Completed: so many different days attended while the course was accredited or assured, and a certificate. "
+        "Days of two enrolments are never added.",
+        "R-006, R-030; S0, S1, S2, S3", ("completed_days",),
+    ),
+    Rule(
+        "training.arrs_eligible", "Can be claimed", TRAINING,
+        lambda n: (
+            "A coach whose post is paid by the Additional Roles Reimbursement Scheme is enrolled in, or qualified "
+            "from, PCI-accredited health coaching training."
+        ),
+        "Asked of posts funded by the scheme; enrolment up to the day, and not withdrawn by it. Another question than "
+        "being ready for referrals.",
+        "R-005, R-006; the Network Contract DES as training hubs quote it",
+    ),
+)  # fmt: skip
+RULES: Mapping[str, Rule] = {rule.code: rule for rule in _RULES}
+# Those of a list's columns, in the order in which they are read.
+ORDER: tuple[str, ...] = tuple(RULES)
+REQUIRED_PREFIX = "training.required:"
+
+
+def required_rule(code: str, asked: Required) -> Rule:
+    """The rule of one required course, in words."""
+    again = f", and again {_months(asked.validity_months)}" if asked.validity_months else ""
+    within = "on the first day" if asked.within_days == 0 else f"within {asked.within_days} days of starting"
+    return Rule(
+        code,
+        asked.title or asked.course,
+        REQUIRED,
+        lambda n: f"Done {within}{again}. Due soon from {n.required_soon_days} days before it expires.",
+        "Done on the date of the certificate or, for a course that gives none, on the last day that was needed.",
+        "what this service requires of its coaches; set with the course, and no source confirms an interval",
+        ("required_soon_days",),
+    )
+
+
+def rule_of(code: str, required: Mapping[str, Required]) -> Rule:
+    """The rule behind a code; `required` as in a Standing."""
+    return RULES.get(code) or required_rule(code, required[code])
