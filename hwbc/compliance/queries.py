@@ -249,13 +249,16 @@ class Place(NamedTuple):
     kind: str
 
 
+_LARGEST: dict[str, int] = {"icb": 0, "training_hub": 1, "pcn": 2}
+
+
 def places(actor: Actor, can: Can = Can.SEE_STANDING) -> list[Place]:
     """The ICBs, training hubs and PCNs at or below which the actor has `can` for everybody; the largest first."""
     kinds = [Organisation.Kind.ICB, Organisation.Kind.TRAINING_HUB, Organisation.Kind.PCN]
     rows = Organisation.objects.filter(pk__in=actor.nodes(can), kind__in=kinds).values_list(
         "pk", "code", "name", "kind"
     )
-    return sorted((Place(*row) for row in rows), key=lambda place: (kinds.index(place.kind), place.name))
+    return sorted((Place(*row) for row in rows), key=lambda place: (_LARGEST[place.kind], place.name))
 
 
 class OpenFlag(NamedTuple):
