@@ -115,6 +115,8 @@ class Cast:
     mo: Person
     lee: Person
     ann: Person
+    rae: Person
+    pip: Person
     zed: Person
     nobody_yet: Person  # invited, without a role
 
@@ -127,6 +129,8 @@ class Cast:
             Role.COACHING_SUPERVISOR: self.sam,
             Role.PCN_MANAGER: self.mo,
             Role.HUB_ADMIN: self.lee,
+            Role.RECRUITER: self.rae,
+            Role.PANEL_MEMBER: self.pip,
             Role.AUDITOR: self.ann,
         }[role]
 
@@ -164,6 +168,8 @@ def make_cast() -> Cast:
             mo=person("Mo Haddad"),
             lee=person("Lee Chandra"),
             ann=person("Ann Whitlock"),
+            rae=person("Rae Adeyemi"),
+            pip=person("Pip Larsson"),
             zed=person("Zed Kowalski"),
             nobody_yet=person("Noor Said"),
         )  # fmt: skip
@@ -175,5 +181,7 @@ def make_cast() -> Cast:
     cast.mo.given(Role.PCN_MANAGER, riverside)
     cast.lee.given(Role.HUB_ADMIN, northfield)
     cast.ann.given(Role.AUDITOR, northfield)
+    cast.rae.given(Role.RECRUITER, riverside)
+    cast.pip.given(Role.PANEL_MEMBER, riverside)
     cast.zed.given(Role.PCN_MANAGER, lakeside)
     return cast

@@ -66,7 +66,8 @@ def supervisors() -> Sheets:
     }  # fmt: skip
 
 
-def _meeting(coach: str, kind: str, days: int, minutes: int = 60, **values: str) -> dict[str, Any]:
+def meeting(coach: str, kind: str, days: int, minutes: int = 60, **values: str) -> dict[str, Any]:
+    """A meeting held so many days ago, that counts unless `values` say otherwise."""
     by = {"line": "LM", "clinical": "GP", "health_coaching": "HCS", "appraisal": "LM"}[kind]
     given = {"format": "individual", "status": "held", "supervisor_ref": by}
     return {"coach_ref": coach, "kind": kind, "held_on": ago(days), "minutes": str(minutes), **given, **values}
@@ -110,9 +111,9 @@ def everything(cast: Cast, count: int = 6, first: int = 1, pcn: str = "U99991") 
             )
         days = {0: 5, 1: 60, 2: 10, 3: 26, 4: 3, 5: 50}[kind]
         if kind != 4:
-            sheets["supervision"] += [_meeting(ref, "line", days), _meeting(ref, "clinical", days * 2),
-                                      _meeting(ref, "appraisal", days * 6)]  # fmt: skip
-            sheets["supervision"] += [_meeting(ref, "health_coaching", n * 15 + days) for n in range(4)]
+            sheets["supervision"] += [meeting(ref, "line", days), meeting(ref, "clinical", days * 2),
+                                      meeting(ref, "appraisal", days * 6)]  # fmt: skip
+            sheets["supervision"] += [meeting(ref, "health_coaching", n * 15 + days) for n in range(4)]
         if kind == 5:
             sheets["absences"].append({"coach_ref": ref, "kind": "parental", "from": ago(40)})
         if kind in (0, 1, 2):
@@ -133,20 +134,20 @@ def story_of(cast: Cast, ref: str = "ASHA", months: int = 14, pcn: str = "U99991
                                "certificate_on": ago(300)})  # fmt: skip
     for month in range(months):
         held = (today() - add_months(start, month)).days
-        sheets["supervision"] += [_meeting(ref, "line", held + 2), _meeting(ref, "health_coaching", held + 3)]
+        sheets["supervision"] += [meeting(ref, "line", held + 2), meeting(ref, "health_coaching", held + 3)]
         if month % 3 == 0:
-            sheets["supervision"].append(_meeting(ref, "clinical", held + 4))
+            sheets["supervision"].append(meeting(ref, "clinical", held + 4))
         sheets["referrals"].append(_referral(f"{ref}-{month:02}", ref, held + 1, pcn))
         sheets["coaching_sessions"].append({"referral_ref": f"{ref}-{month:02}", "held_on": ago(held + 1),
                                             "mode": "video", "minutes": "45", "outcome": "attended"})  # fmt: skip
     sheets["supervision"] += [
-        _meeting(ref, "line", 31, status="did_not_attend"),
-        _meeting(ref, "line", 33, ad_hoc="yes"),
-        _meeting(ref, "clinical", 35, supervisor_ref="LM"),
-        _meeting(ref, "health_coaching", 37, format="group"),
-        _meeting(ref, "health_coaching", 39, supervisor_ref="OLD"),
-        _meeting(ref, "appraisal", 41, status="cancelled"),
-        _meeting(ref, "appraisal", 200),
+        meeting(ref, "line", 31, status="did_not_attend"),
+        meeting(ref, "line", 33, ad_hoc="yes"),
+        meeting(ref, "clinical", 35, supervisor_ref="LM"),
+        meeting(ref, "health_coaching", 37, format="group"),
+        meeting(ref, "health_coaching", 39, supervisor_ref="OLD"),
+        meeting(ref, "appraisal", 41, status="cancelled"),
+        meeting(ref, "appraisal", 200),
     ]
     sheets["absences"] += [{"coach_ref": ref, "kind": "sickness", "from": ago(120), "to": ago(100)}]
     bring_in(cast, sheets)

@@ -5,17 +5,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.urls import reverse
 
+from hwbc.compliance.checks import run_checks
 from hwbc.kit.periods import today
+from hwbc.standards.models import Flag
 from hwbc.workforce import walls
 from hwbc.workforce.access import SIGNED_IN
-from hwbc.workforce.roles import Can, Role
-from tests.cast import Cast, CoachFactory, OrganisationFactory
+from hwbc.workforce.models import Coach
+from hwbc.workforce.roles import Can
+from tests import facts
+from tests.cast import SETUP, Cast
 
 PUBLIC = "public"
 
@@ -30,6 +33,7 @@ class Page:
     kwargs: Callable[[Cast], dict[str, str]] = field(default=lambda cast: {})
     # Adds that many rows to what the page lists for Mo, the PCN manager; None: it lists nothing.
     fill: Callable[[Cast, int], None] | None = None
+    of_riverside: bool = False  # its address names a record of Riverside PCN: for Zed there is no such page
     # What a GET of it answers to whoever may open it, where that is not a page.
     signed_out: int = 200
     status: int = 200
@@ -40,13 +44,19 @@ class Page:
         return reverse(self.name, kwargs=self.kwargs(cast))
 
 
-def grants_and_coaches(cast: Cast, count: int) -> None:
-    """More places and people for Mo."""
-    for _ in range(count):
-        with walls.lifted("tests"):
-            pcn = OrganisationFactory.create(parent=cast.northfield)
-            CoachFactory.create(pcn=pcn)
-        cast.mo.given(Role.PCN_MANAGER, pcn, starts_on=today() - timedelta(days=1))
+def a_flag(cast: Cast) -> dict[str, str]:
+    """A flag of Asha's, raised by the checks."""
+    run_checks(SETUP, today())
+    with walls.lifted("tests"):
+        return {"uuid": str(Flag.objects.filter(coach=cast.coach_asha).earliest("pk").uuid)}
+
+
+def more_coaches(cast: Cast, count: int) -> None:
+    """More coaches for Mo, in every state, with what they did."""
+    made = Coach.objects.filter(reference__startswith="U99991-").count
+    with walls.lifted("tests"):
+        first = made() + 1
+    facts.everything(cast, count, first)
 
 
 def key(cast: Cast) -> dict[str, str]:
@@ -56,7 +66,9 @@ def key(cast: Cast) -> dict[str, str]:
 
 
 PAGES = [
-    Page("home", SIGNED_IN, fill=grants_and_coaches),
+    Page("home", SIGNED_IN, fill=more_coaches),
+    Page("flags", Can.SEE_STANDING, fill=more_coaches),
+    Page("flag", Can.SEE_STANDING, kwargs=a_flag, of_riverside=True),
     Page("status", Can.SEE_STATUS),
     Page("components", SIGNED_IN),
     Page("health_live", PUBLIC, html=False),

@@ -62,6 +62,14 @@ def test_without_any_role_nothing_that_needs_one_opens(page: Page, cast: Cast) -
     assert (response.status_code == 403) == isinstance(page.opens_for, Can)
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.of_riverside], ids=lambda page: page.name)
+def test_another_pcns_record_is_no_page(page: Page, cast: Cast) -> None:
+    response = cast.zed.client.get(page.url(cast))
+    assert response.status_code == 404
+    text = response.content.decode()
+    assert not any(name in text for name in ("Asha", "Rahman", "Riverside"))
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page.fill], ids=lambda page: page.name)
 def test_a_page_costs_as_many_queries_for_20_rows_as_for_2(page: Page, cast: Cast) -> None:
     counts = []
@@ -73,6 +81,7 @@ def test_a_page_costs_as_many_queries_for_20_rows_as_for_2(page: Page, cast: Cas
             assert mo.get(page.url(cast)).status_code == 200
         counts.append(len(asked))
     assert counts[0] == counts[1], asked.captured_queries
+    print(f"{page.name}: {counts[1]} queries, the front door's {FRONT_DOOR} with them")
     assert counts[1] <= FRONT_DOOR + OWN
 
 

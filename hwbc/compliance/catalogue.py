@@ -42,9 +42,17 @@ def _months(count: int) -> str:
     return "every month" if count == 1 else f"every {count} months"
 
 
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
+def _working_days(count: int) -> str:
+    return "working day" if count == 1 else f"{count} working days"
+
+
 _CLOCK = (
     "The clock starts at the latest of: the start of the present employment, the return from a long absence, the last "
-    "meeting that counts."
+    "meeting that counts. On a long absence it is paused."
 )
 _COUNTS = (
     "A meeting counts when it was held, individually, was not ad hoc, and the supervisor is not the coach and may give "
@@ -56,37 +64,40 @@ _RULES = (
     Rule(
         "supervision.line", "Line management", SUPERVISION,
         lambda n: (
-            f"A meeting with the line manager {_months(n.line_months)}. Due soon from {n.line_soon_days} days before; "
-            f"overdue when {n.line_grace_days} days of grace have passed."
+            f"A meeting with the line manager {_months(n.line_months)}. Due soon from {_days(n.line_soon_days)} "
+            f"before; overdue when {_days(n.line_grace_days)} of grace have passed."
         ),
         _COUNTS + _CLOCK, "R-042; S2 section 6, S4",
-        ("line_months", "line_soon_days", "line_grace_days"),
+        ("line_months", "line_soon_days", "line_grace_days", "pause_after_days"),
     ),
     Rule(
         "supervision.clinical", "Clinical supervision", SUPERVISION,
         lambda n: (
             f"A meeting with a named clinician {_months(n.clinical_months)}. Due soon "
-            + (f"from {n.clinical_soon_days} days before." if n.clinical_soon_days else "from a month before.")
+            + (f"from {_days(n.clinical_soon_days)} before." if n.clinical_soon_days else "from a month before.")
         ),
         _COUNTS + "Clinicians are GPs, senior clinicians and advanced practitioners. " + _CLOCK,
         "R-043, R-045; S2 section 6, S4 (S0 and the NHSE quick reference say monthly)",
-        ("clinical_months", "clinical_soon_days"),
+        ("clinical_months", "clinical_soon_days", "pause_after_days"),
     ),
     Rule(
         "supervision.health_coaching", "Health coaching supervision", SUPERVISION,
         lambda n: (
             f"{n.coaching_minutes} to {n.coaching_minutes_upper} minutes as an individual in every calendar month. "
-            f"A month with fewer than {n.coaching_minutes} is overdue from the first of the next, until that has them."
+            f"A month with fewer than {n.coaching_minutes} is overdue from the first of the next, until that has them; "
+            f"it is due soon on its last {_working_days(n.coaching_soon_working_days)}. Asked for months with at least "
+            f"{_days(n.coaching_days_in_month)} in the post and not on a long absence."
         ),
         _COUNTS + _MINUTES,
         "R-046, R-047, R-049 to R-054; S2 section 6, S3, S4",
-        ("coaching_minutes", "coaching_minutes_upper", "coaching_days_in_month", "coaching_soon_working_days"),
+        ("coaching_minutes", "coaching_minutes_upper", "coaching_days_in_month", "coaching_soon_working_days",
+         "pause_after_days"),
     ),
     Rule(
         "supervision.appraisal", "Appraisal", SUPERVISION,
-        lambda n: f"An appraisal {_months(n.appraisal_months)}. Due soon from {n.appraisal_soon_days} days before.",
+        lambda n: f"An appraisal {_months(n.appraisal_months)}. Due soon from {_days(n.appraisal_soon_days)} before.",
         _COUNTS + _CLOCK, "R-042; S2 section 6",
-        ("appraisal_months", "appraisal_soon_days"),
+        ("appraisal_months", "appraisal_soon_days", "pause_after_days"),
     ),
     Rule(
         "supervision.named.line", "Named line manager", SUPERVISORS,
@@ -156,12 +167,12 @@ REQUIRED_PREFIX = "training.required:"
 def required_rule(code: str, asked: Required) -> Rule:
     """The rule of one required course, in words."""
     again = f", and again {_months(asked.validity_months)}" if asked.validity_months else ""
-    within = "on the first day" if asked.within_days == 0 else f"within {asked.within_days} days of starting"
+    within = "on the first day" if asked.within_days == 0 else f"within {_days(asked.within_days)} of starting"
     return Rule(
         code,
         asked.title or asked.course,
         REQUIRED,
-        lambda n: f"Done {within}{again}. Due soon from {n.required_soon_days} days before it expires.",
+        lambda n: f"Done {within}{again}." + (f" Due soon from {_days(n.required_soon_days)} before it expires." if again else ""),
         "Done on the date of the certificate or, for a course that gives none, on the last day that was needed.",
         "what this service requires of its coaches; set with the course, and no source confirms an interval",
         ("required_soon_days",),

@@ -19,9 +19,15 @@ class Finding(NamedTuple):
     rule: Rule
     answer: Answer
     standard: str
+    asks: str  # the rule in words, with the numbers in force
     why: str
     remedy: str
     flag: OpenFlag | None
+
+    @property
+    def is_red(self) -> bool:
+        """Whether it is more than due soon: what a check raises a flag for."""
+        return self.answer.state in RED
 
     @property
     def urgency(self) -> tuple[int, date, str]:
@@ -44,14 +50,21 @@ def findings(people: Iterable[Person], standings: dict[int, Standing], as_at: As
 
 
 def _of(person: Person, standing: Standing, flags: dict[tuple[int, str], OpenFlag]) -> Iterator[Finding]:
-    for rule, answer in standing.answers:
-        if answer.state in (*RED, DUE_SOON) and rule != NO_FLAG:
-            yield Finding(
-                person,
-                rule_of(rule, standing.required),
-                answer,
-                standing.numbers.name if standing.numbers else "",
-                sentence(standing, rule, answer),
-                remedy(standing, rule, answer),
-                flags.get((person.pk, rule)) if answer.state in RED else None,
-            )
+    for code, answer in standing.answers:
+        if answer.state in (*RED, DUE_SOON) and code != NO_FLAG:
+            yield finding(person, standing, code, answer, flags.get((person.pk, code)))
+
+
+def finding(person: Person, standing: Standing, code: str, answer: Answer, flag: OpenFlag | None) -> Finding:
+    """One answer in words, with its flag."""
+    rule = rule_of(code, standing.required)
+    return Finding(
+        person,
+        rule,
+        answer,
+        standing.numbers.name if standing.numbers else "",
+        rule.asks(standing.numbers) if standing.numbers else "",
+        sentence(standing, code, answer),
+        remedy(standing, code, answer),
+        flag if answer.state in RED else None,
+    )

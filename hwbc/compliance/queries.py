@@ -291,3 +291,47 @@ def open_flags(coaches: Sequence[int], day: date, known: datetime) -> dict[tuple
     with connection.cursor() as cursor:
         cursor.execute(_FLAGS, {"coaches": list(coaches), "day": day, "known": known})
         return {(flag.coach, flag.rule): flag for flag in map(OpenFlag._make, cursor)}
+
+
+class FlagHappened(NamedTuple):
+    """What happened to a flag: raised and cleared by a check, acknowledged by somebody."""
+
+    what: str
+    at: datetime
+    by: str | None
+    note: str
+    day: date | None  # that the check was for
+
+
+_EVENTS = """
+select e.what, e.at, u.name, e.note, r.day
+  from standards_flagevent e
+  left join workforce_user u on u.id = e.user_id
+  left join standards_run r on r.id = e.run_id
+ where e.flag_id = %(flag)s and e.at <= %(known)s
+ order by e.at desc, e.id desc
+"""
+
+
+def flag_events(flag: int, known: datetime) -> list[FlagHappened]:
+    """What had happened to a flag by a moment, the newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENTS, {"flag": flag, "known": known})
+        return [FlagHappened._make(row) for row in cursor]
+
+
+_WAITING = f"""
+select r.pcn_id, count(*)
+  from coaching_referral r
+ where r.pcn_id = any(%(pcns)s) and {known("r")} and r.received_on <= %(day)s
+   and (r.closed_on is null or r.closed_on > %(day)s)
+   and not exists (select 1 from coaching_allocation a where a.referral_id = r.id and {covers("a")})
+ group by r.pcn_id
+"""
+
+
+def waiting_referrals(actor: Actor, day: date, known: datetime) -> dict[int, int]:
+    """PCN → how many referrals wait for a coach at the end of a day: received, not closed, allocated to nobody."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"pcns": sorted(actor.pcns(Can.SEE_WORK)), "day": day, "known": known})
+        return dict(cursor)

@@ -24,6 +24,28 @@ _KINDS = {
     "supervision.appraisal": ("appraisal", "appraisal"),
 }
 
+# What the verdict on a meeting says (supervision.queries.verdict), in words that stand beside "Does not count"; a page
+# knows two more: a meeting of an earlier employment, and one that was withdrawn.
+MEETING_WORDS = {
+    "counts": "Counts.",
+    "planned": "Planned, and not recorded as held.",
+    "cancelled": "It was cancelled.",
+    "did_not_attend": "The coach did not attend.",
+    "after_the_day": "Held after the day that is shown.",
+    "group": "Held in a group: the time is shown apart, and is no individual supervision.",
+    "ad_hoc": "Ad hoc: a contact between regular meetings never moves the clock.",
+    "own_supervisor": "The supervisor is the coach: nobody supervises themself.",
+    "not_a_clinician": "The supervisor is not a GP, a senior clinician or an advanced practitioner.",
+    "supervisor_not_eligible": "On that day the supervisor did not meet the health coaching supervisor standard.",
+    "before_employment": "Held before the present employment began.",
+    "withdrawn": "The entry was withdrawn.",
+}
+
+
+def why_not(code: str) -> str:
+    """Why a meeting does not count, by its verdict; "Counts." where it does."""
+    return MEETING_WORDS[code]
+
 
 def written(day: date | None) -> str:
     """A day as it is shown: 15 March 2026."""
@@ -66,25 +88,25 @@ def remedy(standing: Standing, rule: str, answer: Answer) -> str:
             if rule == "supervision.line" and last is not None:
                 last += timedelta(days=numbers.line_grace_days)
             return f"{meeting} held by {written(last)} keeps it green."
-        return f"{meeting}: green from the day it is held, once it is recorded."
+        return f"{meeting} turns it green from the day it is held."
     if rule == "supervision.health_coaching":
         assert standing.facts is not None
         missing = numbers.coaching_minutes - standing.facts.minutes_now
         until = "this month" if answer.state in RED else f"by {written(answer.due_on)}"
-        return f"{missing} more individual minutes {until}."
+        return f"{missing} more individual minutes {until} turn it green."
     if rule.startswith("supervision.named."):
-        kind = rule.removeprefix("supervision.named.").replace("_", " ")
-        return f"An agreement that names a {kind} supervisor, from today."
+        who = {"line": "line manager"}.get(kind := rule.rpartition(".")[2], f"{kind.replace('_', ' ')} supervisor")
+        return f"An agreement with a {who} turns it green."
     if rule == "supervision.supervisor_eligible":
-        return "Newer evidence from the supervisor, or an agreement with one who meets the standard."
+        return "Newer evidence from the supervisor turns it green, or an agreement with one who meets the standard."
     if rule == "training.arrs_eligible":
-        return "Enrolment in PCI-accredited health coaching training; until then the post cannot be claimed for."
+        return "Enrolment in PCI-accredited health coaching training turns it green."
     if rule == "training.before_referrals":
-        return "Completed training, or an exemption approved by somebody who may. Until then, no more referrals."
+        return "Completed training turns it green, or an approved exemption. Until then, no more referrals."
     if rule == "training.referral_ready":
-        return "Completed training, or an exemption approved by somebody who may."
+        return "Completed training turns it green, or an approved exemption."
     again = " again" if answer.reason in ("expired", "expires_soon") else ""
-    return f"Done{again}{by if answer.state == DUE_SOON else ' and recorded'}."
+    return f"Done{again}{by}, it stays green." if answer.state == DUE_SOON else f"Green once it is done{again}."
 
 
 def _clock(standing: Standing, rule: str, answer: Answer) -> str:

@@ -144,8 +144,10 @@ def apply_checks(actor: Actor, line: Line, *, run: Run, look: Callable[[], Seen]
 def acknowledge(actor: Actor, line: Line, *, flag: Flag, note: str) -> FlagEvent:
     """Say that somebody has seen an open flag and what is being done; it stays open until the rule is met.
 
-    Raises ValidationError for a flag that has been cleared meanwhile, and for an empty or long note.
+    The same note by the same person again, as by a double click, is one acknowledgement. Raises ValidationError for a
+    flag that has been cleared meanwhile, and for an empty or long note.
     """
+    flag = Flag.objects.select_for_update().get(pk=flag.pk)
     if flag.cleared_at is not None:
         raise ValidationError("This flag was cleared meanwhile: there is nothing left to acknowledge.")
     event = FlagEvent(
@@ -153,9 +155,12 @@ def acknowledge(actor: Actor, line: Line, *, flag: Flag, note: str) -> FlagEvent
     )
     if not event.note:
         raise ValidationError("Say what is being done about it.")
-    event.clean_fields()
-    event.save()
+    event.clean_fields(exclude=["run"])
     line.about(flag, rule=flag.rule)
+    last = FlagEvent.objects.filter(flag=flag, what=event.what).order_by("-at", "-pk").first()
+    if last is not None and (last.user_id, last.note) == (event.user_id, event.note):
+        return last
+    event.save()
     return event
 
 

@@ -123,7 +123,9 @@ class FlagEvent(OfCoach):
     at = models.DateTimeField(default=timezone.now)
     run = models.ForeignKey(Run, models.PROTECT, null=True, related_name="+")
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
-    note = models.CharField(max_length=500, blank=True, default="", help_text="What is being done about it.")
+    note = models.CharField(
+        max_length=500, blank=True, default="", db_default="", help_text="What is being done about it."
+    )
 
     class Meta:
         ordering = ["at", "id"]

@@ -1,12 +1,12 @@
 """Which numbers are asked where on a day; and whether the background jobs are alive."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.db import connection
 from django.utils import timezone
 
-from hwbc.standards.models import Heartbeat
+from hwbc.standards.models import Heartbeat, Run
 from hwbc.standards.presets import WDF
 from hwbc.standards.rules import Numbers
 from hwbc.workforce.queries import covers
@@ -94,3 +94,22 @@ class Asked:
 def moment(known: datetime | None) -> datetime:
     """The moment as of which something is known: now, unless said otherwise."""
     return known or timezone.now()
+
+
+CHECKED_BY = time(7)  # London: by then today's checks have run; before it, yesterday's are enough
+
+
+@dataclass(frozen=True)
+class LastChecks:
+    """The last checks that came to their end, and whether some should have run since."""
+
+    run: Run | None
+    missed: bool
+
+
+def last_checks(now: datetime) -> LastChecks:
+    """The last finished checks as at a moment."""
+    local = timezone.localtime(now)
+    expected = local.date() if local.time() >= CHECKED_BY else local.date() - timedelta(days=1)
+    run = Run.objects.filter(kind=Run.Kind.CHECKS, outcome=Run.Outcome.DONE).order_by("-day", "-started_at").first()
+    return LastChecks(run, run is None or run.day < expected)

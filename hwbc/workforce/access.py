@@ -20,7 +20,7 @@ from django.template import loader
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.queries import Granted, reach
-from hwbc.workforce.roles import ASK, Can, Role
+from hwbc.workforce.roles import ASK, GIVES, Can, Role
 
 if TYPE_CHECKING:
     from hwbc.workforce.models import User
@@ -77,6 +77,11 @@ class Actor:
     def nodes(self, can: Can) -> frozenset[int]:
         """The organisations, of every kind, at which it is allowed for everybody there."""
         return frozenset(node for grant in self._whole(can) for node in grant.nodes)
+
+    def gives(self, role: Role) -> frozenset[int]:
+        """The organisations at which the actor may give this role: at or below a whole place of theirs."""
+        givers = [grant for grant in self.grants if grant.coach_id is None and role in GIVES.get(grant.role, ())]
+        return frozenset(node for grant in givers for node in grant.nodes)
 
     def _whole(self, can: Can) -> list[Granted]:
         return [grant for grant in self.grants if grant.coach_id is None and grant.allows(can)]

@@ -10,7 +10,7 @@ from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Lower, Upper
+from django.db.models.functions import Coalesce, Lower, Upper
 from django.utils import timezone
 
 from hwbc.workforce import walls
@@ -136,12 +136,15 @@ class Period(Fact):
             self.end_recorded_at = timezone.now()
 
 
+def _days() -> Func:
+    return Func(F("starts_on"), F("ends_on"), Value("[]"), function="daterange")
+
+
 def no_overlap(name: str, *same: str) -> ExclusionConstraint:
     """Two periods of the same things may not share a day; what was voided does not count."""
-    days = Func(F("starts_on"), F("ends_on"), Value("[]"), function="daterange")
     return ExclusionConstraint(
         name=name,
-        expressions=[*((field, RangeOperators.EQUAL) for field in same), (days, RangeOperators.OVERLAPS)],
+        expressions=[*((field, RangeOperators.EQUAL) for field in same), (_days(), RangeOperators.OVERLAPS)],
         condition=Q(voided_at__isnull=True),
         violation_error_message="These days overlap with a period that is there already.",
     )
@@ -359,6 +362,18 @@ class Grant(Named):
                 | (~Q(role__in=FOR_ONE_COACH) & Q(coach__isnull=True)),
                 name="workforce_grant_names_a_coach_where_its_role_does",
                 violation_error_message="Coaches and supervisors are granted one coach; other roles a whole place.",
+            ),
+            ExclusionConstraint(
+                name="workforce_grant_a_role_once",
+                expressions=[
+                    ("user", RangeOperators.EQUAL),
+                    ("role", RangeOperators.EQUAL),
+                    ("organisation", RangeOperators.EQUAL),
+                    (Coalesce("coach", 0), RangeOperators.EQUAL),
+                    (_days(), RangeOperators.OVERLAPS),
+                ],
+                condition=Q(revoked_at__isnull=True),
+                violation_error_message="This person has this role here already, on all or some of these days.",
             ),
         ]
 

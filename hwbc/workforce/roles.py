@@ -62,5 +62,26 @@ GIVES: dict[Role, tuple[Role, ...]] = {
     ),
 }  # fmt: skip
 
+# At which kinds of organisation (codes of Organisation.Kind) a role can be held.
+_ANY_SIZE = ("icb", "training_hub", "pcn")
+HELD_AT: dict[Role, tuple[str, ...]] = {
+    **dict.fromkeys((*FOR_ONE_COACH, Role.PCN_MANAGER), ("pcn",)),
+    Role.HUB_ADMIN: ("icb", "training_hub"),
+    **dict.fromkeys((Role.RECRUITER, Role.PANEL_MEMBER, Role.AUDITOR), _ANY_SIZE),
+}
+
+
+def may(role: Role) -> list[str]:
+    """What somebody with this role may do, each a piece of a sentence: "see patients and the coaching they receive"."""
+    return [can.value.replace(" you may ", " they may ") for can in Can if can in ALLOWS[role]]
+
+
+def in_words(role: Role) -> str:
+    """What somebody with this role may do, as one plain sentence."""
+    if not ALLOWS[role]:
+        return "Opens no pages yet."
+    return f"{'For this one coach, may' if role in FOR_ONE_COACH else 'May'} {'; '.join(may(role))}."
+
+
 # Whom to ask when a page stays shut.
 ASK = "your PCN manager or training hub administrator"

@@ -1,26 +1,110 @@
-"""What is not as it should be."""
+"""What is not as it should be, and one flag with its acknowledgement."""
 
+from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
 
 from hwbc.compliance.as_at import AsAt, any_day
-from hwbc.workforce.access import Request, needs
+from hwbc.compliance.findings import Finding, finding, findings
+from hwbc.compliance.forms.flags import Acknowledge, FlagFilter
+from hwbc.compliance.queries import flag_events, last_day, people, places, standings_by_coach
+from hwbc.kit.tables import Column, Table
+from hwbc.standards import actions
+from hwbc.standards.models import Flag
+from hwbc.standards.rules import DUE_SOON
+from hwbc.workforce.access import Refused, Request, needs
 from hwbc.workforce.roles import Can
+
+COLUMNS: list[Column[Finding]] = [
+    Column("coach", "Coach", lambda found: (found.person.sort_name, found.urgency)),
+    Column("rule", "What", lambda found: (found.rule.title, found.urgency)),
+    Column("urgency", "Why, and what turns it green", lambda found: found.urgency),
+    Column("flag", "Flag", lambda found: (found.flag is None, found.flag and found.flag.raised_on, found.urgency)),
+]
 
 
 @needs(Can.SEE_STANDING)
 @require_safe
 @any_day
 def flags(request: Request, as_at: AsAt) -> HttpResponse:
-    """Every finding."""
-    raise Http404
+    """Everything red or due soon that the actor may see, the most urgent first."""
+    actor = request.actor
+    nodes = places(actor)
+    form = FlagFilter(request.GET, places=[(place.code, place.name) for place in nodes], keep=as_at.parameters)
+    chosen = form.cleaned_data if form.is_valid() else {}
+    place = next((place for place in nodes if place.code == chosen.get("place")), None)
+    seen = people(actor, as_at.day, as_at.moment, place=place.pk if place else None)
+    everything = findings(seen, standings_by_coach(seen, as_at.day, as_at.moment), as_at)
+    found = [each for each in everything if _shown(each, chosen)]
+    table = Table(found, COLUMNS, request.GET, caption="Findings", noun=("finding", "findings"), default="urgency")
+    faulty = next((each for each in (form, as_at.form) if each.errors), None)
+    context: dict[str, Any] = {
+        "as_at": as_at,
+        "table": table,
+        "everything": len(everything),
+        "filter": form,
+        "coaches": len(seen),
+        "may_acknowledge": actor.can(Can.ACKNOWLEDGE) and as_at.is_now,
+    }
+    return render(request, "compliance/flags.html", context | ({"form": faulty} if faulty else {}))
+
+
+def _shown(found: Finding, chosen: dict[str, Any]) -> bool:
+    if chosen.get("group") and found.rule.group != chosen["group"]:
+        return False
+    show = chosen.get("show")
+    if show == "red":
+        return found.is_red
+    if show == DUE_SOON:
+        return not found.is_red
+    return show != "open" or (found.is_red and not (found.flag and found.flag.acknowledged_at))
 
 
 @needs(Can.SEE_STANDING)
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @any_day
 def flag(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
-    """One flag, and its acknowledgement."""
-    raise Http404
+    """One flag: the rule, the answer on the day, what happened to it; and its acknowledgement."""
+    actor = request.actor
+    raised = Flag.objects.for_actor(actor).select_related("coach").filter(uuid=uuid).first()
+    if raised is None or raised.raised_on > as_at.day or raised.raised_at > as_at.moment:
+        raise Http404
+    until = last_day(actor, raised.coach_id)
+    if until is not None and raised.raised_on > until:
+        raise Http404
+    if until is not None and as_at.day > until:
+        as_at = as_at.on(until)
+    may_acknowledge = raised.cleared_at is None and raised.coach_id in actor.coaches(Can.ACKNOWLEDGE)
+    form = Acknowledge(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        if raised.coach_id not in actor.coaches(Can.ACKNOWLEDGE):
+            raise Refused(Can.ACKNOWLEDGE)
+        if form.is_valid():
+            try:
+                actions.acknowledge(actor, flag=raised, note=form.cleaned_data["note"])
+            except ValidationError as fault:
+                form.add_error(None, fault.messages)
+            else:
+                messages.success(request, "The flag is acknowledged. It stays open until the rule is met.")
+                return redirect("flag", uuid=uuid)
+    person = next(iter(people(actor, as_at.day, as_at.moment, coach=raised.coach_id)), None)
+    found = None
+    if person is not None:
+        standing = standings_by_coach([person], as_at.day, as_at.moment)[person.pk]
+        answer = dict(standing.answers).get(raised.rule)
+        found = answer and finding(person, standing, raised.rule, answer, None)
+    context: dict[str, Any] = {
+        "as_at": as_at,
+        "flag": raised,
+        "finding": found,
+        "events": flag_events(raised.pk, as_at.moment),
+        "acknowledge": form if may_acknowledge and as_at.is_now else None,
+        "breadcrumbs": [{"text": "Home", "href": "/"}, {"text": "Flags", "href": f"/flags{as_at.query}"}],
+    }
+    faulty = next((each for each in (form, as_at.form) if each.errors), None)
+    return render(request, "compliance/flag.html", context | ({"form": faulty} if faulty else {}))
