@@ -4,7 +4,7 @@ from allauth.account import views as account
 from django.urls import path, re_path
 
 from hwbc import views
-from hwbc.compliance.views import access, coach, coaches, counting, flags, home, overview, status
+from hwbc.compliance.views import access, another_day, coach, coaches, counting, flags, home, overview, status
 from hwbc.kit.views import components
 from hwbc.workforce.access import signed_in
 
@@ -22,6 +22,7 @@ urlpatterns = [
     path("flags/<uuid:uuid>", flags.flag, name="flag"),
     path("pcns", overview.overview, name="overview"),
     path("how-we-count", counting.how_we_count, name="how_we_count"),
+    path("another-day", another_day.another_day, name="another_day"),
     path("access", access.people, name="access"),
     path("access/invite", access.invite, name="access_invite"),
     path("access/<uuid:uuid>/end", access.end, name="access_end"),

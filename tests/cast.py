@@ -17,9 +17,13 @@ from hwbc.workforce import actions, walls
 from hwbc.workforce.access import Actor, actor_of
 from hwbc.workforce.models import Coach, Grant, Organisation, User
 from hwbc.workforce.roles import Role
+from supervision.actions.access import give_access
+from supervision.actions.agreements import add_supervisor, agree
+from supervision.models import Agreement, Supervisor
 
 PASSWORD = "three-random-words"
 SETUP = Actor.system("tests")
+SUPERVISED_FROM = today() - timedelta(days=30)  # Asha by Sam
 
 
 class UserFactory(factory.Factory[User]):
@@ -90,7 +94,7 @@ class Person:
         return client
 
     def given(self, role: Role, organisation: Organisation, coach: Coach | None = None, **period: date) -> Grant:
-        """Give them a role."""
+        """Give them a role; a supervisor's follows their agreements instead (Sam's are made with the cast)."""
         period.setdefault("starts_on", today() - timedelta(days=30))
         with walls.lifted("tests"):
             return actions.grant(SETUP, user=self.user, role=role, organisation=organisation, coach=coach, **period)
@@ -110,6 +114,7 @@ class Cast:
     coach_bo: Coach
     coach_cai: Coach
     coach_dot: Coach
+    supervisor_sam: Supervisor
     asha: Person
     sam: Person
     mo: Person
@@ -135,12 +140,12 @@ class Cast:
         }[role]
 
 
-def register(hub: Organisation, **coaches: Coach) -> None:
-    """Give coaches the references by which a workbook of their hub knows them."""
+def register(hub: Organisation, **records: Coach | Supervisor) -> None:
+    """Give coaches and supervisors the references by which a workbook of their hub knows them."""
     with walls.lifted("tests"):
-        for reference, coach in coaches.items():
+        for reference, record in records.items():
             known = {"register": hub, "reference": reference, "reference_key": reference.lower()}
-            Coach.objects.filter(pk=coach.pk).update(**known)
+            type(record).objects.filter(pk=record.pk).update(**known)
 
 
 def person(name: str) -> Person:
@@ -163,6 +168,7 @@ def make_cast() -> Cast:
             coach_bo=CoachFactory.create(name="Bo Lindqvist", pcn=riverside),
             coach_cai=CoachFactory.create(name="Cai Morgan", pcn=hilltop),
             coach_dot=CoachFactory.create(name="Dot Ferreira", pcn=lakeside),
+            supervisor_sam=add_supervisor(SETUP, name="Sam Okafor", role="gp", email="sam.okafor@example.org"),
             asha=person("Asha Rahman"),
             sam=person("Sam Okafor"),
             mo=person("Mo Haddad"),
@@ -173,11 +179,13 @@ def make_cast() -> Cast:
             zed=person("Zed Kowalski"),
             nobody_yet=person("Noor Said"),
         )  # fmt: skip
-    register(northfield, ASHA=cast.coach_asha, BO=cast.coach_bo, CAI=cast.coach_cai)
+    register(northfield, ASHA=cast.coach_asha, BO=cast.coach_bo, CAI=cast.coach_cai, SAM=cast.supervisor_sam)
     register(southmoor, DOT=cast.coach_dot)
     cast.asha.given(Role.COACH, riverside, cast.coach_asha)
-    for role in (Role.LINE_SUPERVISOR, Role.CLINICAL_SUPERVISOR, Role.COACHING_SUPERVISOR):
-        cast.sam.given(role, riverside, cast.coach_asha)
+    with walls.lifted("tests"):
+        for kind in Agreement.Kind:
+            agree(SETUP, coach=cast.coach_asha, supervisor=cast.supervisor_sam, kind=kind, starts_on=SUPERVISED_FROM)
+        give_access(SETUP, supervisor=cast.supervisor_sam, user=cast.sam.user)
     cast.mo.given(Role.PCN_MANAGER, riverside)
     cast.lee.given(Role.HUB_ADMIN, northfield)
     cast.ann.given(Role.AUDITOR, northfield)

@@ -14,7 +14,7 @@ from hwbc.kit.months import add_months
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
-from tests.cast import Cast
+from tests.cast import SUPERVISED_FROM, Cast
 from tests.compliance.importing import Sheets, write_folder
 
 HUB = "HUB1"
@@ -49,7 +49,10 @@ def courses() -> Sheets:
 
 
 def supervisors() -> Sheets:
-    """A GP, a line manager, a health coaching supervisor who meets the standard, and one whose caseload is too old."""
+    """A GP, a line manager, a health coaching supervisor who meets the standard, and one whose caseload is too old.
+
+    Sam of the cast, a GP, meets it too.
+    """
     evidence = [("tier", "3"), ("coaching_years", "6"), ("caseload_hours", "80"), ("own_supervision", "Dr Invented")]
     return {
         "supervisors": [
@@ -61,7 +64,7 @@ def supervisors() -> Sheets:
         "supervisor_evidence": [
             {"supervisor_ref": ref, "kind": kind, "value": value,
              "evidenced_on": ago(500 if ref == "OLD" and kind == "caseload_hours" else 100)}
-            for ref in ("HCS", "OLD") for kind, value in evidence
+            for ref in ("HCS", "OLD", "SAM") for kind, value in evidence
         ],
     }  # fmt: skip
 
@@ -81,7 +84,9 @@ def _trained(coach: str, days: int = 300) -> dict[str, Any]:
 
 def _agreements(coach: str) -> list[dict[str, Any]]:
     by = {"line": "LM", "clinical": "GP", "health_coaching": "HCS"}
-    return [{"coach_ref": coach, "kind": k, "supervisor_ref": s, "from": ago(400)} for k, s in by.items()]
+    # Asha has been supervised by Sam since the cast was made.
+    until = {"to": (SUPERVISED_FROM - timedelta(days=1)).isoformat()} if coach == "ASHA" else {}
+    return [{"coach_ref": coach, "kind": k, "supervisor_ref": s, "from": ago(400), **until} for k, s in by.items()]
 
 
 def _referral(ref: str, coach: str, days: int, pcn: str, **values: str) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from hwbc.kit.periods import today
 from hwbc.standards.models import Flag
 from hwbc.workforce import walls
 from hwbc.workforce.access import SIGNED_IN
-from hwbc.workforce.models import Coach
-from hwbc.workforce.roles import Can
+from hwbc.workforce.models import Coach, Grant
+from hwbc.workforce.roles import Can, Role
+from supervision.actions.agreements import add_supervisor, agree
 from tests import facts
-from tests.cast import SETUP, Cast
+from tests.cast import SETUP, Cast, CoachFactory, Person, UserFactory
 
 PUBLIC = "public"
 
@@ -59,6 +60,22 @@ def more_coaches(cast: Cast, count: int) -> None:
     facts.everything(cast, count, first)
 
 
+def a_grant(cast: Cast) -> dict[str, str]:
+    """Rae's, who recruits at Riverside."""
+    with walls.lifted("tests"):
+        return {"uuid": str(Grant.objects.get(user=cast.rae.user, organisation=cast.riverside).uuid)}
+
+
+def more_people(cast: Cast, count: int) -> None:
+    """More people who read Riverside's records; coaches without access, and supervisors of theirs without it."""
+    for _ in range(count):
+        Person(UserFactory.create()).given(Role.AUDITOR, cast.riverside)
+        with walls.lifted("tests"):
+            coach = CoachFactory.create(pcn=cast.riverside)
+            supervisor = add_supervisor(SETUP, name=f"Supervisor of {coach}", role="gp")
+            agree(SETUP, coach=coach, supervisor=supervisor, kind="clinical", starts_on=today())
+
+
 def key(cast: Cast) -> dict[str, str]:
     """The link of an invitation that has not been used."""
     user = cast.nobody_yet.user
@@ -69,6 +86,14 @@ PAGES = [
     Page("home", SIGNED_IN, fill=more_coaches),
     Page("flags", Can.SEE_STANDING, fill=more_coaches),
     Page("flag", Can.SEE_STANDING, kwargs=a_flag, of_riverside=True),
+    Page("coaches", Can.SEE_STANDING, fill=more_coaches),
+    Page("coaches_export", Can.EXPORT, html=False, fill=more_coaches),
+    Page("overview", Can.SEE_OVERVIEW, fill=more_coaches),
+    Page("how_we_count", Can.SEE_STANDING, fill=more_coaches),
+    Page("another_day", SIGNED_IN),
+    Page("access", Can.INVITE, fill=more_people),
+    Page("access_invite", Can.INVITE, fill=more_people),
+    Page("access_end", Can.INVITE, kwargs=a_grant, fill=more_people, of_riverside=True),
     Page("status", Can.SEE_STATUS),
     Page("components", SIGNED_IN),
     Page("health_live", PUBLIC, html=False),

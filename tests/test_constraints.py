@@ -51,7 +51,7 @@ def world(cast: Cast) -> SimpleNamespace:
             course=course,
             referral=referral,
             absence=Absence.objects.create(coach=asha, kind="sickness", starts_on=DAY, ends_on=LATER),
-            agreement=Agreement.objects.create(coach=asha, kind="line", supervisor=supervisor, starts_on=DAY),
+            agreement=Agreement.objects.create(coach=cast.coach_bo, kind="line", supervisor=supervisor, starts_on=DAY),
             meeting=Meeting.objects.create(
                 coach=asha,
                 kind="line",
@@ -158,6 +158,7 @@ ELSEWHERE = {  # shown in tests/workforce/test_actions.py, or there to be referr
     "workforce_post_ends_after_start",
     "workforce_post_hours_more_than_0_up_to_60",
     "workforce_grant_ends_after_start",
+    "workforce_grant_a_role_once",
     "workforce_grant_names_a_coach_where_its_role_does",
     "coaching_referral_with_its_pcn",
 }

@@ -4,18 +4,17 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.datastructures import MultiValueDict
 
 from hwbc.kit.fields import DateField, NhsukForm
 from hwbc.kit.layout import Field
@@ -24,12 +23,10 @@ from hwbc.workforce.access import Request
 
 P = ParamSpec("P")
 DAY, KNOWN = "as-at", "known-at"
-_PARTS = tuple(f"{name}_{part}" for name in ("day", "known") for part in ("day", "month", "year"))
-_OURS = {DAY, KNOWN, "page", "clock", *_PARTS}
 
 
 class AsAtForm(NhsukForm, forms.Form):
-    """Asks for a day, and for how long ago its answer is to be remembered. Other parameters of the address are kept."""
+    """Asks for a day, and for how long ago its answer is to be remembered."""
 
     method = "get"
     submit = "Show this day"
@@ -43,18 +40,11 @@ class AsAtForm(NhsukForm, forms.Form):
     clock = forms.CharField(
         label="At this time of that day", required=False, help_text="For example, 09:30. Leave empty for its end."
     )
-
-    def __init__(self, *args: Any, keep: MultiValueDict[str, str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in keep:
-            if name not in _OURS:
-                self.fields[name] = forms.CharField(widget=forms.HiddenInput, required=False, initial=keep[name])
+    next = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def layout(self) -> list[Any]:
-        """The three questions, and what is kept."""
-        return ["day", "known", Field("clock", width=5), *(name for name in self.fields if name not in self._asked)]
-
-    _asked = ("day", "known", "clock")
+        """The three questions, and where to show the answer."""
+        return ["day", "known", Field("clock", width=5), "next"]
 
     def clean_day(self) -> date | None:
         """A day within the years that the service knows."""
@@ -96,7 +86,17 @@ class AsAt:
     moment: datetime
     known: datetime | None  # as asked for; None: now
     today: date
-    form: AsAtForm
+    faults: tuple[str, ...] = ()  # what could not be read of the address, in sentences
+
+    @cached_property
+    def form(self) -> AsAtForm:
+        """An empty form that holds the faults as its errors, for the page to show as it shows every form's."""
+        form = AsAtForm({})
+        form.full_clean()
+        form.errors.clear()
+        for fault in self.faults:
+            form.add_error(None, fault)
+        return form
 
     @property
     def is_now(self) -> bool:
@@ -121,20 +121,19 @@ class AsAt:
 
     def on(self, day: date) -> "AsAt":
         """The same moment of knowing, about another day."""
-        return AsAt(day, self.moment, self.known, self.today, self.form)
+        return replace(self, day=day)
 
 
 def now() -> AsAt:
     """Today, as known now; for what is not asked by a page."""
     day = today()
-    return AsAt(day, timezone.now(), None, day, AsAtForm(keep=MultiValueDict()))
+    return AsAt(day, timezone.now(), None, day)
 
 
-def read(request: HttpRequest) -> AsAt:
-    """What the request asks for. What cannot be read is said in the form's errors, and today is shown."""
-    day, known = today(), None
-    given = request.GET
+def read(given: QueryDict) -> AsAt:
+    """What an address asks for. What cannot be read is among the faults, and today is meant."""
     faults = []
+    day, known = today(), None
     try:
         day = read_day(given[DAY]) if given.get(DAY) else day
     except ValueError as fault:
@@ -143,20 +142,16 @@ def read(request: HttpRequest) -> AsAt:
         known = read_moment(given[KNOWN]) if given.get(KNOWN) else None
     except ValueError as fault:
         faults.append(str(fault))
-    if any(part in given for part in _PARTS):
-        form = AsAtForm(given, keep=given)
-        if form.is_valid():
-            day, known = form.cleaned_data["day"], form.moment()
-    else:
-        local = timezone.localtime(known) if known else None
-        initial = {"day": day, "known": local and local.date(), "clock": local and f"{local:%H:%M}"}
-        form = AsAtForm(initial=initial, keep=given)
-        if faults:
-            form.is_bound, form.cleaned_data = True, {}
-            form._errors = forms.utils.ErrorDict(renderer=form.renderer)  # type: ignore[attr-defined]
-            for sentence in faults:
-                form.add_error(None, sentence)
-    return AsAt(day, known or timezone.now(), known, today(), form)
+    return AsAt(day, known or timezone.now(), known, today(), tuple(faults))
+
+
+def address(path: str, day: date, known: datetime | None) -> str:
+    """A page's address with its other parameters kept and the day put in; the page number starts anew."""
+    parts = urlsplit(path)
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if name not in (DAY, KNOWN, "page")]
+    asked = AsAt(day, timezone.now(), known, today()).parameters
+    query = urlencode([*kept, *asked.items()])
+    return f"{parts.path}?{query}" if query else parts.path
 
 
 View = Callable[Concatenate[Request, AsAt, P], HttpResponse]
@@ -165,16 +160,12 @@ View = Callable[Concatenate[Request, AsAt, P], HttpResponse]
 def any_day(view: View[P]) -> Callable[Concatenate[Request, P], HttpResponseBase]:
     """The page can be asked for any day: it gets the `AsAt` after its request.
 
-    The form's parts lead to the one address of that day. A POST as at another day changes nothing and says so.
+    A POST as at another day changes nothing and says so.
     """
 
     @wraps(view)
     def asked(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        as_at = read(request)
-        if any(part in request.GET for part in _PARTS) and as_at.form.is_valid():
-            kept = [(name, value) for name in request.GET if name not in _OURS for value in request.GET.getlist(name)]
-            query = urlencode([*kept, *as_at.parameters.items()])
-            return redirect(f"{request.path}?{query}" if query else request.path)
+        as_at = read(request.GET)
         if request.method == "POST" and not as_at.is_now:
             messages.warning(request, "Nothing was changed: you were looking at another day. Here is today.")
             return redirect(request.path)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hwbc.standards.rules import DUE_SOON, MET, NOT_APPLICABLE, NOT_MET, OVERDUE, PAUSED, Numbers
+from hwbc.workforce.rules import LATE_AFTER
 from training.rules import Required
 
 SUPERVISION, SUPERVISORS, TRAINING, REQUIRED = "Supervision", "Supervisors", "Training", "Required courses"
@@ -47,7 +48,7 @@ def _days(count: int) -> str:
 
 
 def _working_days(count: int) -> str:
-    return "working day" if count == 1 else f"{count} working days"
+    return "1 working day" if count == 1 else f"{count} working days"
 
 
 _CLOCK = (
@@ -85,8 +86,8 @@ _RULES = (
         lambda n: (
             f"{n.coaching_minutes} to {n.coaching_minutes_upper} minutes as an individual in every calendar month. "
             f"A month with fewer than {n.coaching_minutes} is overdue from the first of the next, until that has them; "
-            f"it is due soon on its last {_working_days(n.coaching_soon_working_days)}. Asked for months with at least "
-            f"{_days(n.coaching_days_in_month)} in the post and not on a long absence."
+            f"it is due soon when {_working_days(n.coaching_soon_working_days)} of it are left. Asked for months with "
+            f"at least {_days(n.coaching_days_in_month)} in the post and outside long absences."
         ),
         _COUNTS + _MINUTES,
         "R-046, R-047, R-049 to R-054; S2 section 6, S3, S4",
@@ -163,6 +164,114 @@ RULES: Mapping[str, Rule] = {rule.code: rule for rule in _RULES}
 ORDER: tuple[str, ...] = tuple(RULES)
 REQUIRED_PREFIX = "training.required:"
 
+# What each number of a standard is.
+NUMBER_WORDS: Mapping[str, str] = {
+    "line_months": "Months between meetings with the line manager",
+    "line_soon_days": "Days before the due day from which line management is due soon",
+    "line_grace_days": "Days of grace after the due day",
+    "clinical_months": "Months between clinical supervision meetings",
+    "clinical_soon_days": "Days before the due day from which clinical supervision is due soon",
+    "coaching_minutes": "Minutes of individual health coaching supervision in a calendar month",
+    "coaching_minutes_upper": "Upper end of what is recommended; more is never a fault",
+    "coaching_days_in_month": "Days in the post, in a month, from which the month is asked for",
+    "coaching_soon_working_days": "Last working days of a month on which it is due soon",
+    "appraisal_months": "Months between appraisals",
+    "appraisal_soon_days": "Days before the due day from which an appraisal is due soon",
+    "pause_after_days": "Days of absence, both ends counted, from which it is a long one and pauses the clocks",
+    "completed_days": "Different accredited days to be attended",
+    "required_soon_days": "Days before it expires from which a course is due soon",
+    "supervisor_tier": "Tier of practice, at least",
+    "supervisor_years": "Years of coaching, or else the hours below",
+    "supervisor_nhs_hours": "Hours of coaching in the NHS, or else the years above",
+    "supervisor_caseload_hours": "Hours of own caseload in twelve months, at least",
+    "supervisor_evidence_months": "Months for which evidence of caseload and of own supervision holds",
+}
+
+
+def number_shown(key: str, value: int) -> str:
+    """A number of a standard as it is shown."""
+    if key == "clinical_soon_days" and value == 0:
+        return "the last month before it"  # the preset's "every two to three months"
+    return str(value)
+
+
+# Counts that more than one page shows: the same words beside the number and on "How we count".
+DEFINITIONS: Mapping[str, tuple[str, str]] = {
+    "coaches": (
+        "Coaches",
+        (
+            "Everybody with a post on the day, its first and last day with it, at a place where you have a role; and, "
+            "if you supervise coaches or are one, those whom you supervise and yourself, wherever the post is."
+        ),
+    ),
+    "on_track": (
+        "Met or due soon, of those asked",
+        (
+            "Of the coaches of whom a rule is asked on the day, those for whom it is met or due soon. Coaches on a "
+            "long absence (paused) and coaches to whom the rule does not apply are in neither number. Several rules "
+            "shown as one are as good as the worst of them."
+        ),
+    ),
+    "two_pcns": (
+        "Coaches with two posts",
+        (
+            "A coach with posts in two PCNs on the day is counted in both, and once in the total. Their rules are "
+            "judged once, by the employment that began first."
+        ),
+    ),
+    "waiting": (
+        "Waiting referrals",
+        "Referrals that a PCN had received by the day, that were not closed by then, and that no coach has on it.",
+    ),
+    "caseload": (
+        "Caseload",
+        "Open allocations: referrals that a coach has on the day, the days they are taken and closed with them.",
+    ),
+    "flags": (
+        "Flags",
+        (
+            "Raised by the nightly checks for every rule that is overdue or not met, but for “Ready for referrals”; "
+            "one flag a coach and rule, open until the checks find the rule in another state."
+        ),
+    ),
+    "late": (
+        "Late entry",
+        (
+            f"Written down more than {LATE_AFTER} days after it happened. It counts from the day it happened all the "
+            "same."
+        ),
+    ),
+    "imported": (
+        "Imported",
+        "Brought in with a workbook: when it was first written down is not known, so it is never called late.",
+    ),
+    "as_at": (
+        "As at a day, as known at a moment",
+        (
+            "A day of the past is answered with the standard, the posts and the facts of that day. What was written "
+            "down later counts, unless you ask what was known at an earlier moment."
+        ),
+    ),
+}
+# The documents behind the letters that stand beside the rules.
+DOCUMENTS: Mapping[str, str] = {
+    "S0": "Gloucestershire primary care web page on health and wellbeing coaches (2022/23)",
+    "S1": "Black Country training hub web page",
+    "S2": "Summary of NHS England's Health and Wellbeing Coach Workforce Development Framework (WDF)",
+    "S3": "NHS England and NHS Improvement recruitment pack: job description, person specification, interviews",
+    "S4": "Training hub paper on health coaching supervision in Bedfordshire, Luton and Milton Keynes (2023)",
+    "R-…": "A statement of one of these documents, by its number in this service's register of them",
+}
+NOT_AN_ENFORCEMENT_LEVER = (
+    "These documents are guidance and recommendations, not an enforcement lever. What is late is “overdue against the "
+    "standard”; it says nothing about a person's work."
+)
+
+
+def anchor(code: str) -> str:
+    """Where "How we count" explains a rule, or a group of rules."""
+    return "".join(c if c.isalnum() else "-" for c in code.lower())
+
 
 def required_rule(code: str, asked: Required) -> Rule:
     """The rule of one required course, in words."""
@@ -172,7 +281,10 @@ def required_rule(code: str, asked: Required) -> Rule:
         code,
         asked.title or asked.course,
         REQUIRED,
-        lambda n: f"Done {within}{again}." + (f" Due soon from {_days(n.required_soon_days)} before it expires." if again else ""),
+        lambda n: (
+            f"Done {within}, and due soon until then{again}."
+            + (f" Due soon again from {_days(n.required_soon_days)} before it expires." if again else "")
+        ),
         "Done on the date of the certificate or, for a course that gives none, on the last day that was needed.",
         "what this service requires of its coaches; set with the course, and no source confirms an interval",
         ("required_soon_days",),

@@ -11,6 +11,7 @@ from django.db import connection
 
 from coaching import queries as coaching_facts
 from coaching import rules as coaching_rules
+from hwbc.standards.presets import SOURCES, WDF
 from hwbc.standards.queries import Asked, moment
 from hwbc.standards.rules import NOT_APPLICABLE, Answer, Numbers
 from hwbc.workforce.access import Actor
@@ -335,3 +336,113 @@ def waiting_referrals(actor: Actor, day: date, known: datetime) -> dict[int, int
     with connection.cursor() as cursor:
         cursor.execute(_WAITING, {"pcns": sorted(actor.pcns(Can.SEE_WORK)), "day": day, "known": known})
         return dict(cursor)
+
+
+# --- Lists and "How we count": places as a tree, the standards and courses in force -----------------------------------
+
+
+class Node(NamedTuple):
+    """An ICB, training hub or PCN as lists are narrowed to it. `pcns`: those at or below it."""
+
+    pk: int
+    code: str
+    name: str
+    kind: str
+    depth: int  # 0 for the topmost that the actor has
+    pcns: frozenset[int]
+
+
+def tree(actor: Actor, can: Can = Can.SEE_STANDING) -> list[Node]:
+    """The places at or below which the actor has `can` for everybody, each before those below it, then by name."""
+    rows = Organisation.objects.filter(pk__in=actor.nodes(can)).order_by("name", "pk")
+    found = {row.pk: row for row in rows}
+    below: dict[int | None, list[Organisation]] = {}
+    for row in found.values():
+        below.setdefault(row.parent_id if row.parent_id in found else None, []).append(row)
+
+    def walk(parent: int | None, depth: int) -> list[Node]:
+        nodes = []
+        for row in below.get(parent, ()):
+            under = walk(row.pk, depth + (row.kind in _LARGEST))
+            pcns = frozenset[int]().union(*(node.pcns for node in under))
+            if row.kind == Organisation.Kind.PCN:
+                pcns |= {row.pk}
+            if row.kind in _LARGEST:
+                nodes.append(Node(row.pk, row.code, row.name, row.kind, depth, pcns))
+            nodes += under
+        return nodes
+
+    return walk(None, 0)
+
+
+class InForce(NamedTuple):
+    """A standard on a day: where it was set and holds, and its numbers with their sources."""
+
+    numbers: Numbers
+    sources: Mapping[str, str]
+    set_at: str | None  # None: set nowhere, the preset holds
+    since: date | None
+    pcns: tuple[str, ...]
+
+
+_STANDARDS = f"""
+with recursive live as (
+    select s.id, s.organisation_id, s.name, s.starts_on from standards_standard s where {covers("s")}
+), below as (
+    select l.id as standard_id, l.organisation_id as node from live l
+    union
+    select b.standard_id, o.id from below b join workforce_organisation o on o.parent_id = b.node
+     where not exists (select 1 from live l where l.organisation_id = o.id)
+)
+select l.name, o.name, l.starts_on, array_agg(p.name order by p.name, p.id),
+       (select array_agg(n.key order by n.key) from standards_standardnumber n where n.standard_id = l.id),
+       (select array_agg(n.value order by n.key) from standards_standardnumber n where n.standard_id = l.id),
+       (select array_agg(n.source order by n.key) from standards_standardnumber n where n.standard_id = l.id)
+  from workforce_organisation p
+  left join below b on b.node = p.id
+  left join live l on l.id = b.standard_id
+  left join workforce_organisation o on o.id = l.organisation_id
+ where p.id = any(%(pcns)s)
+ group by l.id, l.name, o.name, l.starts_on
+ order by l.name, o.name
+"""
+
+
+def standards_in_force(pcns: Iterable[int], day: date, known: datetime) -> list[InForce]:
+    """The standards that hold at these PCNs on a day, as known at a moment; where none was set, the preset "WDF"."""
+    found = []
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDARDS, {"pcns": sorted(pcns), "day": day, "known": known})
+        for name, set_at, since, where, keys, values, sources in cursor:
+            if name is None:
+                found.append(InForce(WDF, SOURCES, None, None, tuple(where)))
+            else:
+                numbers = Numbers(name=name, **dict(zip(keys or (), values or (), strict=True)))
+                said = dict(zip(keys or (), sources or (), strict=True))
+                found.append(InForce(numbers, {**SOURCES, **said}, set_at, since, tuple(where)))
+    return found or [InForce(WDF, SOURCES, None, None, ())]
+
+
+class RequiredCourse(NamedTuple):
+    """A course that a service requires of its coaches."""
+
+    service: str
+    asked: training_rules.Required
+
+
+_REQUIRED = f"""
+select o.name, coalesce(nullif(c.reference, ''), c.uuid::text), q.validity_months, q.within_days, q.applies_from,
+       c.title
+  from training_requirement q
+  join training_course c on c.id = q.course_id
+  join workforce_organisation o on o.id = c.register_id
+ where c.register_id = any(%(registers)s) and {known("q")}
+ order by o.name, o.id, c.title, c.id
+"""
+
+
+def required_courses(registers: Iterable[int], known: datetime) -> list[RequiredCourse]:
+    """The courses required of the coaches of these registers, as known at a moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REQUIRED, {"registers": sorted(registers), "known": known})
+        return [RequiredCourse(row[0], training_rules.Required(*row[1:])) for row in cursor]

@@ -1,7 +1,8 @@
 """Lists: sorted and cut into pages on the server, by the address alone.
 
 The rows are any objects that were gathered already; a page's own template shows the cells. `components/list_head.html`
-has the count and the sort links, `components/list_foot.html` the pages.
+has the count and the sort links, `components/list_foot.html` the pages. On a narrow screen, where the rows are stacked
+and have no head, `components/list_sort.html` before the table has the sort links.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,6 +41,7 @@ class Table(Generic[Row]):
 
     `given`: the parameters of the address; `sort` is a column's key, with "-" before it for descending; `page` counts
     from 1. What cannot be read there is as if it were not given. Rows keep the order they came in where they are equal.
+    Without a caption of its own the table's is the count.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class Table(Generic[Row]):
         columns: Sequence[Column[Row]],
         given: QueryDict,
         *,
-        caption: str,
+        caption: str = "",
         noun: tuple[str, str],
         default: str = "",
         per_page: int = PER_PAGE,
@@ -97,6 +99,12 @@ class Table(Generic[Row]):
     def last(self) -> int:
         """The number of the page's last row."""
         return min(self.page * self.per_page, self.count)
+
+    @property
+    def sorted_by(self) -> str:
+        """The label of the column that the rows are sorted by; "" where they are not."""
+        column = self.columns.get(self.order.removeprefix("-"))
+        return column.label if column else ""
 
     def href(self, **changed: str | None) -> str:
         """The address of this list with some parameters changed; None takes one out."""

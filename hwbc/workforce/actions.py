@@ -4,12 +4,13 @@ from datetime import date
 
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action
 from hwbc.workforce.models import Coach, Grant, Organisation, Post, User
-from hwbc.workforce.roles import Role
+from hwbc.workforce.roles import HELD_AT, SUPERVISORS, Can, Role
 
 
 @action("organisation.add")
@@ -62,9 +63,12 @@ def add_coach(
 def invite(actor: Actor, line: Line, *, email: str, name: str) -> User:
     """Make an account without a password; the link to choose one is mailed by whoever invites.
 
-    Somebody who has an account already keeps it: it is returned as it is.
+    Somebody who has an account already keeps it: it is returned as it is. Raises ValidationError.
     """
+    if not (actor.job or actor.can(Can.INVITE)):
+        raise ValidationError(f"None of your roles lets you {Can.INVITE.value}.")
     address = email.strip().lower()
+    _wait(f"account of {address}")  # two invitations at once make one account
     user = User.objects.filter(email=address).first()
     new = user is None
     if user is None:
@@ -75,6 +79,16 @@ def invite(actor: Actor, line: Line, *, email: str, name: str) -> User:
         EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     line.about(user, new=new)
     return user
+
+
+@action("access.send_again")
+def send_again(actor: Actor, line: Line, *, user: User) -> None:
+    """Somebody invited is sent the link again, by whoever asks. Raises ValidationError where there is no need."""
+    if not (actor.job or Grant.objects.for_actor(actor).filter(user=user).exists()):
+        raise ValidationError("You manage no access of this person.")
+    if user.has_usable_password():
+        raise ValidationError(f"{user.name} has chosen a password already and needs no link.")
+    line.about(user)
 
 
 @action("access.grant")
@@ -89,20 +103,65 @@ def grant(
     ends_on: date | None = None,
     coach: Coach | None = None,
 ) -> Grant:
-    """Give a user a role at an organisation and all below it, or for one coach. Raises ValidationError."""
+    """Give a user a role at an organisation and all below it; a coach's own access also makes the user the coach's.
+
+    Raises ValidationError for what the actor may not give there, for a role that cannot be held there or is held there
+    already, and for a coach who signs in with another account. A supervisor's access follows their agreements
+    (supervision.actions.access): it cannot be given here.
+    """
+    if role in SUPERVISORS:
+        raise ValidationError({"role": _FOLLOWS})
+    if organisation.kind not in HELD_AT[role]:
+        kinds = " or ".join(f"a {Organisation.Kind(kind).label}" for kind in HELD_AT[role])
+        raise ValidationError({"organisation": f"{organisation.name} cannot have a {role.label}: only {kinds} can."})
+    if not actor.job and organisation.pk not in actor.gives(role):
+        raise ValidationError({"role": f"Your roles do not let you make somebody {role.label} at {organisation.name}."})
     made = Grant(user=user, role=role, organisation=organisation, coach=coach, starts_on=starts_on, ends_on=ends_on)
     made.clean_fields()
     made.validate_constraints()
+    if coach is not None:
+        _make_theirs(coach, user, organisation)
     made.save()
     line.about(made, at=organisation, role=role.value, user=str(user.uuid))
     return made
 
 
+def _make_theirs(coach: Coach, user: User, pcn: Organisation) -> None:
+    """The account becomes the coach's own. One coach, one account, one post at least at the PCN."""
+    if not Post.objects.filter(coach=coach, pcn=pcn, voided_at=None).exists():
+        raise ValidationError({"coach": f"{coach.name} has no post at {pcn.name}."})
+    now = Coach.objects.select_for_update(of=["self"]).select_related("user").get(pk=coach.pk)
+    if now.user is None:
+        try:
+            with transaction.atomic():
+                Coach.objects.filter(pk=coach.pk).update(user=user)
+        except IntegrityError:
+            raise ValidationError({"email": f"{user.email} is the account of another coach."}) from None
+    elif now.user != user:
+        raise ValidationError({"email": f"{coach.name} signs in as {now.user.email} already. Use that address."})
+
+
 @action("access.end")
 def end_grant(actor: Actor, line: Line, *, grant: Grant) -> None:
-    """End a grant at once: the next request of its user goes without it. Ending it twice changes nothing."""
+    """End a grant at once: the next request of its user goes without it. Ending it twice changes nothing.
+
+    Raises ValidationError for a supervisor's, which ends with the agreement, and where the actor may not end access.
+    """
+    if grant.role in SUPERVISORS:
+        raise ValidationError(_FOLLOWS)
+    if not actor.job and grant.organisation_id not in actor.nodes(Can.INVITE):
+        raise ValidationError("Your roles do not let you end access here.")
     Grant.objects.filter(pk=grant.pk, revoked_at=None).update(revoked_at=timezone.now())
     line.about(grant, at=grant.organisation_id, role=grant.role)
+
+
+_FOLLOWS = "A supervisor's access follows the supervision agreement: it begins and ends with it."
+
+
+def _wait(name: str) -> None:
+    """Wait until nobody else holds what has this name; hold it until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
 @action("account.sign_in")

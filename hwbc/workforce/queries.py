@@ -1,11 +1,19 @@
 """What the front door asks: who somebody is, and whom they reach."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q
 
-from hwbc.workforce.roles import ALLOWS, Can, Role
+from hwbc.workforce.models import Absence, Grant, Organisation, Post
+from hwbc.workforce.roles import ALLOWS, HELD_AT, Can, Role
+
+if TYPE_CHECKING:
+    from hwbc.workforce.access import Actor
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,45 @@ def reach(user_id: int, day: date) -> tuple[Granted, ...]:
             Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches))
             for role, node, name, coach, starts, ends, nodes, pcns, coaches in cursor.fetchall()
         )
+
+
+# --- Who has access, and who could have it --------------------------------------------------------------------------
+
+
+def _over(day: date) -> Q:
+    return Q(revoked_at__isnull=False) | Q(ends_on__lt=day)
+
+
+def grants(actor: "Actor", day: date, *, ended: bool = False) -> list[Grant]:
+    """The grants at places where the actor may end access, by name: those that hold on `day` or later, or the ended."""
+    over = _over(day)
+    return list(
+        Grant.objects.for_actor(actor)
+        .filter(over if ended else ~over)
+        .select_related("user", "organisation", "coach")
+        .order_by("user__sort_name", "user_id", "starts_on", "pk")
+    )
+
+
+def places_to_give(actor: "Actor") -> dict[Role, list[Organisation]]:
+    """Role → where the actor may give it, by name; without the roles that they may give nowhere."""
+    nodes = {role: actor.gives(role) for role in Role}
+    places = Organisation.objects.filter(pk__in=frozenset().union(*nodes.values())).order_by("name", "pk")
+    fit = [place for place in places if any(place.kind in kinds for kinds in HELD_AT.values())]
+    found = {role: [place for place in fit if place.pk in nodes[role] and place.kind in HELD_AT[role]] for role in Role}
+    return {role: places for role, places in found.items() if places}
+
+
+def posts_without_access(actor: "Actor", day: date) -> list[Post]:
+    """Posts of coaches, running or to come, where the actor may give the coach access and they have none yet."""
+    theirs = Grant.objects.filter(~_over(day), role=Role.COACH, coach=OuterRef("coach"), organisation=OuterRef("pcn"))
+    posts = (
+        Post.objects.for_actor(actor, Can.INVITE)
+        .filter(Q(ends_on=None) | Q(ends_on__gte=day), ~Exists(theirs), pcn__in=actor.gives(Role.COACH), voided_at=None)
+        .select_related("coach", "pcn")
+        .order_by("coach__sort_name", "coach_id", "pcn__name", "starts_on")
+    )
+    return list({(post.coach_id, post.pcn_id): post for post in posts}.values())
 
 
 # --- Facts of the ground floor, as at a day, as known at a moment ----------------------------------------------------
@@ -149,3 +196,142 @@ months as (
        and (a.last_day = 'infinity' or a.last_day - a.first_day + 1 >= p.pause_after_days)
 )
 """
+
+
+# --- One coach: posts and absences as their pages show them -----------------------------------------------------------
+#
+# Parameters, beside those of GROUND with one coach in `coaches`: `until`, the last day of which anything may be shown
+# (an end after it is left out); `begun`, the day by which a period must have begun to be listed.
+
+# The coach with the numbers in force on the day; without a post on it, the default ones, and nothing of an employment.
+SUBJECT = """
+subject as (
+    select c.id as coach_id, p.pcn_id, p.started_on, p.ended_on,
+           coalesce(p.pause_after_days, d.pause_after_days) as pause_after_days,
+           coalesce(p.completed_days, d.completed_days) as completed_days,
+           coalesce(p.supervisor_tier, d.supervisor_tier) as supervisor_tier,
+           coalesce(p.supervisor_years, d.supervisor_years) as supervisor_years,
+           coalesce(p.supervisor_nhs_hours, d.supervisor_nhs_hours) as supervisor_nhs_hours,
+           coalesce(p.supervisor_caseload_hours, d.supervisor_caseload_hours) as supervisor_caseload_hours,
+           coalesce(p.supervisor_evidence_months, d.supervisor_evidence_months) as supervisor_evidence_months
+      from workforce_coach c
+      left join present p on p.coach_id = c.id
+      left join asked d on d.pcn_id = 0
+     where c.id = any(%(coaches)s::bigint[])
+)
+"""
+
+
+def shown_end(last_day: str) -> str:
+    """SQL: the end of a period, null where it is still running or ends after what may be shown."""
+    return f"case when {last_day} <= %(until)s::date then {last_day} end"
+
+
+def withdrawn(table: str) -> str:
+    """SQL: the row had been voided by %(known)s."""
+    return f"coalesce({table}.voided_at <= %(known)s, false)"
+
+
+def withdrawal(table: str) -> str:
+    """SQL: when it was, null where that was after what may be shown: who did it, and why, is not theirs to see then."""
+    local = f"({table}.voided_at at time zone 'Europe/London')::date"
+    return f"case when {withdrawn(table)} and {local} <= %(until)s::date then {table}.voided_at end"
+
+
+class PostHeld(NamedTuple):
+    """A post, with the employment that it is part of; the ends are null where there are none to show."""
+
+    pcn_id: int
+    pcn: str
+    employer: str
+    starts_on: date
+    ends_on: date | None
+    hours_per_week: Decimal
+    funding: str
+    recorded_at: datetime
+    imported: bool
+    employed_from: date
+    employed_to: date | None
+    covers: bool  # the day
+    current: bool  # part of the current employment
+    outlasts: bool  # it runs on after what may be shown
+    paused: bool  # the day lies in a pausing absence
+    paused_until: date | None  # its last day
+
+    @property
+    def funding_words(self) -> str:
+        """Who pays."""
+        return Post.Funding(self.funding).label
+
+
+_POSTS = f"""
+with {GROUND}
+select o.id, o.name, r.name, t.starts_on, {shown_end("t.last_day")}, t.hours_per_week, t.funding, t.recorded_at,
+       t.imported, e.first_day, {shown_end("e.last_day")},
+       t.starts_on <= %(day)s and %(day)s <= t.last_day,
+       coalesce(p.pcn_id = t.pcn_id and p.started_on = e.first_day, false),
+       t.last_day > %(until)s::date, a.coach_id is not null, {shown_end("a.last_day")}
+  from (select t.*, {known_end("t")} as last_day from workforce_post t
+         where t.coach_id = any(%(coaches)s::bigint[]) and {known("t")} and t.starts_on <= %(begun)s) t
+  join employments e on e.coach_id = t.coach_id and e.pcn_id = t.pcn_id and e.employer_id = t.employer_id
+                    and t.starts_on between e.first_day and e.last_day
+  join workforce_organisation o on o.id = t.pcn_id
+  join workforce_organisation r on r.id = t.employer_id
+  left join present p on p.coach_id = t.coach_id
+  left join pausing a on a.coach_id = t.coach_id and %(day)s between a.first_day and a.last_day
+ order by t.starts_on desc, o.name, t.id
+"""
+
+
+def posts_held(parameters: Mapping[str, Any]) -> list[PostHeld]:
+    """A coach's posts, the newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_POSTS, parameters)
+        return [PostHeld._make(row) for row in cursor]
+
+
+class Away(NamedTuple):
+    """An absence, with the one that it is part of once those without a free day between them are joined."""
+
+    kind: str
+    starts_on: date
+    ends_on: date | None
+    recorded_at: datetime
+    imported: bool
+    begun: bool  # by the day
+    joined_from: date
+    joined_to: date | None
+    joined: bool  # with others
+    pauses_from: date | None  # null: it does not pause, or there was no post on the day
+    pauses_to: date | None
+    pause_after_days: int
+
+    @property
+    def kind_words(self) -> str:
+        """Why they are away: for those who may see it."""
+        return Absence.Kind(self.kind).label
+
+    def days(self, day: date) -> int:
+        """How many days: all of them, or up to the day while it runs."""
+        return ((self.ends_on or day) - self.starts_on).days + 1
+
+
+_AWAY = f"""
+with {GROUND}, {SUBJECT}, joined as ({_joined("workforce_absence", "coach_id")})
+select t.kind, t.starts_on, {shown_end("t.last_day")}, t.recorded_at, t.imported, t.starts_on <= %(day)s,
+       j.first_day, {shown_end("j.last_day")}, j.first_day <> t.starts_on or j.last_day <> t.last_day,
+       a.first_day, {shown_end("a.last_day")}, p.pause_after_days
+  from subject p
+  join (select t.*, {known_end("t")} as last_day from workforce_absence t
+         where {known("t")} and t.starts_on <= %(begun)s) t on t.coach_id = p.coach_id
+  join joined j on j.coach_id = t.coach_id and t.starts_on between j.first_day and j.last_day
+  left join pausing a on a.coach_id = t.coach_id and a.last_day = j.last_day
+ order by t.starts_on desc, t.id
+"""
+
+
+def absences(parameters: Mapping[str, Any]) -> list[Away]:
+    """A coach's absences, the newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AWAY, parameters)
+        return [Away._make(row) for row in cursor]

@@ -80,7 +80,7 @@ def in_words(role: Role) -> str:
     """What somebody with this role may do, as one plain sentence."""
     if not ALLOWS[role]:
         return "Opens no pages yet."
-    return f"{'For this one coach, may' if role in FOR_ONE_COACH else 'May'} {'; '.join(may(role))}."
+    return f"{'About the one coach it is for, may' if role in FOR_ONE_COACH else 'May'} {'; '.join(may(role))}."
 
 
 # Whom to ask when a page stays shut.

@@ -1,5 +1,6 @@
 """As at any day, and as known at any moment: the address, the form, and that nothing else than today is changed."""
 
+import re
 from datetime import date, datetime, time, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,14 +14,14 @@ from hwbc.compliance.checks import run_checks
 from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, FlagEvent
 from hwbc.workforce import walls
-from tests.cast import SETUP, Cast
+from tests.cast import SETUP, Cast, Person
 
 DAY = date(2026, 3, 31)
 PARTS = {"day_day": "31", "day_month": "3", "day_year": "2026"}
 
 
 def read(**given: str) -> AsAt:
-    return as_at.read(RequestFactory().get("/coaches", given))
+    return as_at.read(RequestFactory().get("/coaches", given).GET)
 
 
 def errors(asked: AsAt) -> str:
@@ -60,9 +61,6 @@ def test_a_moment_of_knowing_is_london_time_and_stays_in_the_address() -> None:
         ({"as-at": "9999-12-31"}, "between 1900 and 2199"),
         ({"known-at": "noon"}, "is not a moment"),
         ({"known-at": "9999-12-31T23:59:59+00:00"}, "is not a moment"),
-        ({**PARTS, "day_month": "13"}, "must be a real date"),
-        ({**PARTS, "day_year": "1066"}, "between 1900 and 2199"),
-        ({**PARTS, "clock": "late"}, "Write the time as 09:30"),
     ],
 )
 def test_what_cannot_be_read_is_said_and_today_is_shown(given: dict[str, str], said: str) -> None:
@@ -72,17 +70,67 @@ def test_what_cannot_be_read_is_said_and_today_is_shown(given: dict[str, str], s
     assert asked.known is None
 
 
-def test_the_forms_parts_lead_to_the_one_address_and_keep_the_filters(cast: Cast) -> None:
-    known = {"known_day": "2", "known_month": "4", "known_year": "2026", "clock": "9.30"}
-    response = cast.mo.client.get("/flags", {**PARTS, **known, "group": "Supervision", "page": "3"})
-    assert response.status_code == 302
-    found = parse_qs(urlsplit(response.headers["Location"]).query)
-    assert found == {"as-at": ["2026-03-31"], "known-at": ["2026-04-02T09:30:00"], "group": ["Supervision"]}
+KNOWN = {"known_day": "2", "known_month": "4", "known_year": "2026", "clock": "9.30"}
 
 
-def test_without_a_time_the_whole_day_of_knowing_is_meant() -> None:
-    asked = read(**PARTS, known_day="2", known_month="4", known_year="2026")
-    assert asked.known == timezone.make_aware(datetime.combine(date(2026, 4, 2), time(23, 59, 59)))
+def asked_for(person: Person, back: str, **given: str) -> str:
+    """Where the form leads."""
+    response = person.client.get("/another-day", {"next": back, **given})
+    assert response.status_code == 302, response.content.decode()
+    return str(response.headers["Location"])
+
+
+@pytest.mark.django_db
+def test_the_form_leads_back_to_the_page_and_keeps_its_filters(cast: Cast) -> None:
+    found = urlsplit(asked_for(cast.mo, "/flags?group=Supervision&page=3&as-at=2020-01-01", **PARTS, **KNOWN))
+    assert found.path == "/flags"
+    asked = {"as-at": ["2026-03-31"], "known-at": ["2026-04-02T09:30:00"], "group": ["Supervision"]}
+    assert parse_qs(found.query) == asked
+
+
+@pytest.mark.django_db
+def test_without_a_time_the_whole_day_of_knowing_is_meant(cast: Cast) -> None:
+    found = asked_for(cast.mo, "/flags", **PARTS, **{**KNOWN, "clock": ""})
+    assert parse_qs(urlsplit(found).query)["known-at"] == ["2026-04-02T23:59:59"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "back", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", "", "\\\\x"]
+)
+def test_the_form_leads_nowhere_else(back: str, cast: Cast) -> None:
+    assert asked_for(cast.mo, back, **PARTS) == "/?as-at=2026-03-31"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({**PARTS, "day_month": "13"}, "must be a real date"),
+        ({**PARTS, "day_year": "1066"}, "between 1900 and 2199"),
+        ({**PARTS, "clock": "late"}, "Write the time as 09:30"),
+        ({"day_day": ""}, "Enter what was so on"),
+    ],
+)
+def test_the_form_says_what_is_wrong(given: dict[str, str], said: str, cast: Cast) -> None:
+    response = cast.mo.client.get("/another-day", {"next": "/flags", **given})
+    assert response.status_code == 200
+    assert said in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_form_opens_with_the_day_that_was_shown(cast: Cast) -> None:
+    back = "/flags?as-at=2026-03-31&known-at=2026-04-02T09:30"
+    text = cast.mo.client.get("/another-day", {"next": back}).content.decode()
+    assert re.findall(r'value="([^"]+)"', text[text.index("day_day") :])[:7] == [
+        "31",
+        "3",
+        "2026",
+        "2",
+        "4",
+        "2026",
+        "09:30",
+    ]
 
 
 @pytest.mark.django_db

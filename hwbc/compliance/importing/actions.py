@@ -22,6 +22,7 @@ from hwbc.standards.models import Run
 from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action
 from hwbc.workforce.models import Organisation
+from supervision.actions.access import follow_agreements
 
 _TOPS = (Organisation.Kind.ICB, Organisation.Kind.TRAINING_HUB, Organisation.Kind.PCN)
 _WHY_VOID = "imported again: changed"
@@ -94,6 +95,7 @@ def import_rows(
     execute("set local enable_nestloop to default", {})
     if book.rows.get("referrals"):
         _pass_the_gate(book, day)
+    followed = follow_agreements()
     report = Report(register, counts)
     numbers = {sheet: [each.new, each.changed, each.unchanged] for sheet, each in counts.items()}
     run = Run.objects.create(
@@ -106,7 +108,7 @@ def import_rows(
         outcome=Run.Outcome.DONE,
         counts=numbers,
     )
-    line.about(run, at=register, rows=numbers)
+    line.about(run, at=register, rows=numbers, access=followed._asdict())
     return report
 
 

@@ -1,24 +1,191 @@
 """The list of coaches, and its export."""
 
-from django.http import Http404, HttpResponse
-from django.views.decorators.http import require_safe
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, NamedTuple
 
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_safe
+
+from hwbc.compliance import actions
 from hwbc.compliance.as_at import AsAt, any_day
-from hwbc.workforce.access import Request, needs
-from hwbc.workforce.roles import Can
+from hwbc.compliance.columns import ATTENTION, IN_RED, OF_A_COACH, Chosen, Line, covers, narrowed, title
+from hwbc.compliance.forms.lists import CoachFilter
+from hwbc.compliance.queries import Node, people, standings_by_coach, tree
+from hwbc.compliance.sentences import sentence, written
+from hwbc.kit.exports import csv_response
+from hwbc.kit.tables import Column, Table
+from hwbc.standards.rules import DUE_SOON, RED
+from hwbc.workforce.access import Actor, Request, needs
+from hwbc.workforce.roles import ASK, SUPERVISORS, Can, Role
+from training.rules import Required
+
+HEADER = (
+    "Coach reference", "Name", "PCN", "Rule code", "Rule title", "State", "Due on", "Since", "Reason", "Standard",
+)  # fmt: skip
+
+
+class Listing(NamedTuple):
+    """What the address asks for: the form, the places, whom the actor sees and who of them is left."""
+
+    form: CoachFilter
+    nodes: list[Node]
+    seen: int
+    lines: list[Line]
+    chosen: Chosen
+    required: Mapping[str, Required]
+    shows_pcn: bool
+
+
+def _listing(request: Request, as_at: AsAt) -> Listing:
+    """The list and its export are this, and differ in how they show it."""
+    nodes = tree(request.actor)
+    seen = people(request.actor, as_at.day, as_at.moment)
+    standings = standings_by_coach(seen, as_at.day, as_at.moment)
+    required = {code: asked for standing in standings.values() for code, asked in standing.required.items()}
+    sort = {"sort": request.GET["sort"]} if request.GET.get("sort") else {}
+    form = CoachFilter(request.GET, nodes=nodes, required=required, keep={**sort, **as_at.parameters})
+    chosen = form.chosen()
+    several = len({pcn for person in seen for pcn in person.pcns} | request.actor.pcns(Can.SEE_STANDING)) > 1
+    at_one = chosen.place is not None and len(chosen.place.pcns) == 1
+    return Listing(form, nodes, len(seen), narrowed(seen, standings, chosen), chosen, required, several and not at_one)
+
+
+def _columns(listing: Listing) -> list[Column[Line]]:
+    """Name and PCN, then every rule in nine columns, or the chosen one in three."""
+    columns: list[Column[Line]] = [Column("name", "Coach", lambda line: line.person.sort_name)]
+    if listing.shows_pcn:
+        columns.append(Column("pcn", "PCN", lambda line: line.person.places))
+    if rule := listing.chosen.rule:
+        return [
+            *columns,
+            Column("state", "State", lambda line: line.cell(rule).rank),
+            Column("why", "Why"),
+            Column("due", "Due", lambda line: str(line.cell(rule).due_on or "later")),
+        ]
+    return columns + [
+        Column(shown.key, shown.label, lambda line, shown=shown: shown.of(line.standing).rank)  # type: ignore[misc]
+        for shown in OF_A_COACH
+    ]
 
 
 @needs(Can.SEE_STANDING)
 @require_safe
 @any_day
 def coaches(request: Request, as_at: AsAt) -> HttpResponse:
-    """Every coach, with a state for each rule."""
-    raise Http404
+    """Every coach with a post on the day, with a state for each rule; narrowed and sorted by the address."""
+    listing = _listing(request, as_at)
+    table = Table(listing.lines, _columns(listing), request.GET, noun=("coach", "coaches"), default="name")
+    rule, state = listing.chosen.rule, listing.chosen.state
+    faulty = next((form for form in (listing.form, as_at.form) if form.errors), None)
+    context: dict[str, Any] = {
+        "as_at": as_at,
+        "table": table,
+        "filter": listing.form,
+        "seen": listing.seen,
+        "rows": [_shown(line, rule) for line in table.rows],
+        "shows_pcn": listing.shows_pcn,
+        "rule": title(rule, listing.required) if rule else "",
+        "chips": [(label, words, table.href(page=None, **{name: None})) for name, label, words in listing.form.chips()],
+        "clear": request.path + as_at.query,
+        "counted": _counted(request.actor, listing, as_at.day),
+        "ask": ASK,
+        "summary": [] if state else _summary(listing, table),
+        "exports": len(_exported(request.actor, listing.lines)),
+        "export": f"{reverse('coaches_export')}{table.href(page=None, sort=None)}",
+    }
+    return render(request, "compliance/coaches.html", context | ({"form": faulty} if faulty else {}))
+
+
+def _shown(line: Line, rule: str) -> dict[str, Any]:
+    """A row: every column's cell, or the chosen rule's with its reasons."""
+    if not rule:
+        return {"person": line.person, "cells": [(shown, shown.of(line.standing)) for shown in OF_A_COACH]}
+    found = line.cell(rule)
+    return {"person": line.person, "cell": found, "why": line.why(found)}
+
+
+def _counted(actor: Actor, listing: Listing, day: date) -> str:
+    """Who is counted, in words that stand beside the count."""
+    place = listing.chosen.place
+    tops = [place.name] if place else [node.name for node in listing.nodes if node.depth == 0]
+    roles = () if place else actor.roles
+    where = []
+    if tops:
+        where.append(f"at {' or '.join(tops) if len(tops) < 4 else f'the {len(tops)} places where you have a role'}")
+    if any(role in SUPERVISORS for role in roles):
+        where.append("whom you supervise")
+    counted = [f"every coach with a post on {written(day)} {' or '.join(where)}"] if where else []
+    if Role.COACH in roles:
+        counted.append("yourself" if where else f"yourself, if you have a post on {written(day)}")
+    return " and ".join(counted)
+
+
+def _summary(listing: Listing, table: Table[Line]) -> list[tuple[int, str, str]]:
+    """How many of the coaches have something red, or else something due soon; each with the address of those rows."""
+    rule = listing.chosen.rule
+    states = [
+        {line.cell(rule).state} if rule else {answer.state for _, answer in line.standing.answers}
+        for line in listing.lines
+    ]
+    red = sum(not RED.isdisjoint(found) for found in states)
+    attention = sum(not (RED | {DUE_SOON}).isdisjoint(found) for found in states)
+    return [
+        (count, words, table.href(page=None, state=state))
+        for count, words, state in (
+            (red, "overdue or not met", IN_RED),
+            (attention, "overdue, not met or due soon", ATTENTION),
+        )
+        if count
+    ]
 
 
 @needs(Can.EXPORT)
-@require_safe
+@require_GET
 @any_day
-def export(request: Request, as_at: AsAt) -> HttpResponse:
-    """The same rows as a file."""
-    raise Http404
+def export(request: Request, as_at: AsAt) -> HttpResponseBase:
+    """The coaches that the list shows, one row for each coach and rule, as a CSV file; recorded in the audit."""
+    listing = _listing(request, as_at)
+    lines = _exported(request.actor, listing.lines)
+    rule, place = listing.chosen.rule, listing.chosen.place
+    tops = [node for node in listing.nodes if node.depth == 0]
+    about = place or (tops[0] if len(tops) == 1 else None)
+    rows = sum(not rule or covers(rule, code) for line in lines for code, _ in line.standing.answers)
+    actions.record_export(
+        request.actor,
+        coaches=len(lines),
+        rows=rows,
+        day=as_at.day,
+        known=as_at.known,
+        at=about.pk if about else None,
+        filters={"place": place.code if place else "", "rule": rule, "state": listing.chosen.state,
+                 "name": bool(listing.chosen.words)},
+    )  # fmt: skip
+    name = f"coaches {about.name if about else ''} {as_at.day.isoformat()}"
+    return csv_response(name, HEADER, _file(lines, rule))
+
+
+def _exported(actor: Actor, lines: list[Line]) -> list[Line]:
+    """Those of the coaches that the actor may take away as a file."""
+    own, pcns = actor.own(Can.EXPORT), actor.pcns(Can.EXPORT)
+    return [line for line in lines if line.person.pk in own or not pcns.isdisjoint(line.person.pcns)]
+
+
+def _file(lines: list[Line], rule: str) -> Iterator[tuple[Any, ...]]:
+    for person, standing in lines:
+        for code, answer in standing.answers:
+            if not rule or covers(rule, code):
+                yield (
+                    person.reference,
+                    person.name,
+                    "; ".join(person.places),
+                    code,
+                    title(code, standing.required),
+                    answer.state,
+                    answer.due_on,
+                    answer.since,
+                    sentence(standing, code, answer),
+                    standing.numbers.name if standing.numbers else None,
+                )

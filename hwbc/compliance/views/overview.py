@@ -1,16 +1,179 @@
 """All PCNs at a glance."""
 
-from django.http import Http404, HttpResponse
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from hwbc.compliance.as_at import AsAt, any_day
-from hwbc.workforce.access import Request, needs
-from hwbc.workforce.roles import Can
+from hwbc.compliance.catalogue import DEFINITIONS, RULES, STATES, SUPERVISORS, WORST_FIRST, anchor
+from hwbc.compliance.catalogue import REQUIRED as REQUIRED_COURSES
+from hwbc.compliance.columns import ASKED, IN_RED, OF_A_PCN, ON_TRACK, REQUIRED, SHOWN, TOGETHER, Shown
+from hwbc.compliance.forms.lists import PcnFilter
+from hwbc.compliance.queries import Node, people, standings_by_coach, tree, waiting_referrals
+from hwbc.kit.tables import Column, Table
+from hwbc.workforce.access import Actor, Request, needs
+from hwbc.workforce.roles import ASK, Can
+
+
+class Number(NamedTuple):
+    """A count of coaches, and the address of exactly those; None where no address is exactly those."""
+
+    count: int
+    href: str | None
+
+    @property
+    def link(self) -> str:
+        """As it is shown: a link where there are rows behind it."""
+        if not self.count or self.href is None:
+            return str(self.count)
+        return format_html('<a class="hwbc-shares__number" href="{}">{}</a>', self.href, self.count)
+
+
+class Share(NamedTuple):
+    """Of the coaches of whom a rule is asked, those for whom it is met or due soon, and the others."""
+
+    shown: Shown
+    on_track: Number
+    asked: Number
+    red: Number
+
+    @property
+    def percent(self) -> int | None:
+        """The share in per cent: 100 only when it is all, 0 only when it is none; None where nobody is asked."""
+        part, whole = self.on_track.count, self.asked.count
+        if part == whole or part == 0:
+            return 100 * (part == whole) if whole else None
+        return min(99, max(1, round(100 * part / whole)))
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Sorts the lowest share first, the more coaches the sooner; where nobody is asked, last."""
+        return (self.on_track.count / self.asked.count if self.asked.count else 2.0, -self.asked.count)
+
+
+class Row(NamedTuple):
+    """A PCN, or all of them together."""
+
+    name: str
+    coaches: Number
+    waiting: int | None  # None: the actor does not see the work of this PCN
+    shares: list[Share]
+    states: list[tuple[str, Number]]  # of the chosen rule: the state in words, the worst first
+
+
+class Cells:
+    """Counts coaches by the state of each column; every count knows the address of its rows."""
+
+    def __init__(self, columns: Sequence[Shown], states: Mapping[int, list[str]], address: Mapping[str, str]) -> None:
+        self.columns = columns
+        self.states = states  # coach → state in each column
+        self.address = address
+
+    def row(self, name: str, coaches: Sequence[int], waiting: int | None, place: str | None) -> Row:
+        """The counts for some coaches; `place` narrows their addresses, None where no place would be exactly them."""
+        by_column = list(zip(*(self.states[coach] for coach in coaches), strict=True)) or [()] * len(self.columns)
+        shares = [
+            Share(shown, *(self._number(found, place, shown, state) for state in (ON_TRACK, ASKED, IN_RED)))
+            for shown, found in zip(self.columns, by_column, strict=True)
+        ]
+        one = self.columns[0] if len(self.columns) == 1 else None
+        each = [(STATES[state][0], self._number(by_column[0], place, one, state)) for state in WORST_FIRST if one]
+        return Row(name, Number(len(coaches), self._href(place)), waiting, shares, each)
+
+    def _number(self, found: Sequence[str], place: str | None, shown: Shown, state: str) -> Number:
+        _, states = SHOWN[state]
+        return Number(sum(each in states for each in found), self._href(place, rule=shown.rules[0], state=state))
+
+    def _href(self, place: str | None, **asked: str) -> str | None:
+        if place is None:
+            return None
+        query = urlencode({**({"place": place} if place else {}), **asked, **self.address})
+        return f"{reverse('coaches')}?{query}" if query else reverse("coaches")
 
 
 @needs(Can.SEE_OVERVIEW)
 @require_safe
 @any_day
 def overview(request: Request, as_at: AsAt) -> HttpResponse:
-    """Each PCN, with numerators and denominators."""
-    raise Http404
+    """Each PCN with its coaches: how many are on track with each rule, of how many it is asked of."""
+    actor = request.actor
+    nodes = tree(actor, Can.SEE_OVERVIEW)
+    sort = {"sort": request.GET["sort"]} if request.GET.get("sort") else {}
+    rules = [(shown.rules[0], shown.title) for shown in OF_A_PCN]
+    form = PcnFilter(request.GET, nodes=nodes, rules=rules, keep={**sort, **as_at.parameters})
+    chosen = form.given("rule")
+    columns = [shown for shown in OF_A_PCN if chosen in ("", shown.rules[0])]
+    pcns = [node for node in nodes if node.kind == "pcn" and (form.node is None or node.pk in form.node.pcns)]
+    within = {node.pk for node in pcns}
+
+    seen = people(actor, as_at.day, as_at.moment, can=Can.SEE_OVERVIEW, place=form.node.pk if form.node else None)
+    standings = standings_by_coach(seen, as_at.day, as_at.moment)
+    states = {pk: [shown.of(standing).state for shown in columns] for pk, standing in standings.items()}
+    at: dict[int, list[int]] = {pcn: [] for pcn in within}
+    for person in seen:
+        for pcn in within.intersection(person.pcns):
+            at[pcn].append(person.pk)
+    counted = waiting_referrals(actor, as_at.day, as_at.moment)
+    waiting = {pcn: counted.get(pcn, 0) for pcn in within & actor.pcns(Can.SEE_WORK)}
+
+    cells = Cells(columns, states, as_at.parameters)
+    rows = [cells.row(node.name, at[node.pk], waiting.get(node.pk), node.code) for node in pcns]
+    everybody = [person.pk for person in seen]
+    total = cells.row("All", everybody, sum(waiting.values()), _all_of(actor, form.node, nodes))
+    table = Table(rows, _table_columns(columns, bool(chosen)), request.GET, noun=("PCN", "PCNs"), default="pcn")
+    faulty = next((each for each in (form, as_at.form) if each.errors), None)
+    context: dict[str, Any] = {
+        "as_at": as_at,
+        "table": table,
+        "total": total if len(rows) > 1 else None,
+        "filter": form,
+        "chips": [(label, words, table.href(page=None, **{name: None})) for name, label, words in form.chips()],
+        "clear": request.path + as_at.query,
+        "definitions": [_definition(shown) for shown in columns],
+        "counted": DEFINITIONS,
+        "ask": ASK,
+    }
+    return render(request, "compliance/overview.html", context | ({"form": faulty} if faulty else {}))
+
+
+def _all_of(actor: Actor, chosen: Node | None, nodes: Sequence[Node]) -> str | None:
+    """The place whose coaches are exactly those of all rows: "" for no place at all, None where there is none."""
+    tops = [node for node in nodes if node.depth == 0]
+    if chosen is not None:
+        return chosen.code
+    if len(tops) == 1:
+        return tops[0].code
+    return None if actor.own(Can.SEE_STANDING) else ""
+
+
+def _table_columns(columns: Sequence[Shown], one: bool) -> list[Column[Row]]:
+    first: list[Column[Row]] = [
+        Column("pcn", "PCN", lambda row: row.name.casefold()),
+        Column("coaches", "Coaches", lambda row: row.coaches.count, numeric=True),
+        Column("waiting", "Waiting referrals", lambda row: -1 if row.waiting is None else row.waiting, numeric=True),
+    ]
+    shares: list[Column[Row]] = [
+        Column(shown.key, shown.label, lambda row, n=n: row.shares[n].rank)  # type: ignore[misc]
+        for n, shown in enumerate(columns)
+    ]
+    states: list[Column[Row]] = [
+        Column(state, STATES[state][0], lambda row, n=n: row.states[n][1].count, numeric=True)  # type: ignore[misc]
+        for n, state in enumerate(WORST_FIRST)
+    ]
+    return first + shares + (states if one else [])
+
+
+def _definition(shown: Shown) -> tuple[str, str, str]:
+    """A column's heading, what is counted, and where "How we count" says so."""
+    [rule] = shown.rules
+    if rule in RULES:
+        return shown.title, RULES[rule].counted, anchor(rule)
+    if rule == REQUIRED:
+        return shown.title, "Every course that the service requires of the coach, as one.", anchor(REQUIRED_COURSES)
+    return TOGETHER[rule][0], "The line, the clinical and the health coaching supervisor, as one.", anchor(SUPERVISORS)

@@ -1,0 +1,1 @@
+"""The only code that writes supervision: one module a noun."""
