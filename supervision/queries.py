@@ -91,7 +91,7 @@ def _last(kind: str) -> str:
 
 _FACTS = f"""
 with {GROUND}, {_shown()},
-pauses as (
+pauses as materialized (
     select p.coach_id, bool_or(m.day between a.first_day and a.last_day) as paused,
            max(a.last_day + 1) filter (where a.last_day < m.day) as returned_on,
            bool_or(a.first_day <= m.day and a.last_day >= m.first) as paused_this_month,
@@ -101,7 +101,7 @@ pauses as (
                            - greatest(a.first_day, p.started_on, m.first) + 1)) as days_now
       from pausing a join present p on p.coach_id = a.coach_id cross join months m
      group by p.coach_id
-), agreements as (
+), agreements as materialized (
     select p.coach_id,
            bool_or(g.kind = 'line' and g.last_day >= %(day)s) as line,
            bool_or(g.kind = 'clinical' and g.last_day >= %(day)s) as clinical,
@@ -117,6 +117,17 @@ pauses as (
       cross join months
       left join shown v on v.supervisor_id = g.supervisor_id and v.until = months.forever
      group by p.coach_id
+), minutes as materialized (
+    select m.coach_id,
+           sum(m.minutes) filter (where m.held_on < months.first) as minutes_before,
+           sum(m.minutes) filter (where m.held_on >= months.first) as minutes_now
+      from months
+      join supervision_meeting m on m.kind = 'health_coaching' and m.held_on between months.before_first and months.day
+      join present p on p.coach_id = m.coach_id
+      join supervision_supervisor s on s.id = m.supervisor_id
+      left join shown v on v.supervisor_id = m.supervisor_id and m.held_on between v.from_day and v.until
+     where {known("m")} and {verdict()} = 'counts'
+     group by m.coach_id
 )
 select p.coach_id, p.pcn_id, p.started_on, u.returned_on, coalesce(u.paused, false),
        {_last("line")}, {_last("clinical")}, {_last("appraisal")},
@@ -131,18 +142,7 @@ select p.coach_id, p.pcn_id, p.started_on, u.returned_on, coalesce(u.paused, fal
   from present p cross join months
   left join pauses u on u.coach_id = p.coach_id
   left join agreements g on g.coach_id = p.coach_id
-  left join (
-    select m.coach_id,
-           sum(m.minutes) filter (where m.held_on < months.first) as minutes_before,
-           sum(m.minutes) filter (where m.held_on >= months.first) as minutes_now
-      from months
-      join supervision_meeting m on m.kind = 'health_coaching' and m.held_on between months.before_first and months.day
-      join present p on p.coach_id = m.coach_id
-      join supervision_supervisor s on s.id = m.supervisor_id
-      left join shown v on v.supervisor_id = m.supervisor_id and m.held_on between v.from_day and v.until
-     where {known("m")} and {verdict()} = 'counts'
-     group by m.coach_id
-  ) m on m.coach_id = p.coach_id
+  left join minutes m on m.coach_id = p.coach_id
 """
 
 
@@ -250,7 +250,8 @@ class Held(NamedTuple):
 _HELD = f"""
 with {GROUND}, {SUBJECT}, {_WHOLE}
 select m.kind, s.name, m.held_on, m.minutes, m.format, m.ad_hoc, m.status, {verdict()},
-       m.held_on >= p.started_on, m.recorded_at, m.imported, w.ed, w.at, u.name, case when w.at is null then '' else m.voided_because end
+       m.held_on >= p.started_on, m.recorded_at, m.imported, w.ed, w.at, u.name,
+       case when w.at is null then '' else m.voided_because end
   from subject p
   join supervision_meeting m on m.coach_id = p.coach_id
   join supervision_supervisor s on s.id = m.supervisor_id
@@ -281,7 +282,7 @@ class Month(NamedTuple):
 
 _MONTHS = f"""
 with {GROUND}, {SUBJECT}, {_WHOLE}, calendar as (
-    select first, (first + interval '1 month - 1 day')::date as last
+    select each.first, (each.first + interval '1 month - 1 day')::date as last
       from months, lateral (select (months.first - make_interval(months => n))::date as first
                               from generate_series(0, %(count)s - 1) as n) as each
 )

@@ -11,6 +11,7 @@ from allauth.account.utils import user_pk_to_url_str
 from django.urls import reverse
 
 from hwbc.compliance.checks import run_checks
+from hwbc.compliance.record import SECTIONS
 from hwbc.kit.periods import today
 from hwbc.standards.models import Flag
 from hwbc.workforce import walls
@@ -60,6 +61,17 @@ def more_coaches(cast: Cast, count: int) -> None:
     facts.everything(cast, count, first)
 
 
+def a_coach(cast: Cast) -> dict[str, str]:
+    """Asha."""
+    return {"uuid": str(cast.coach_asha.uuid)}
+
+
+def more_of_asha(cast: Cast, count: int) -> None:
+    """So many months of Asha's: meetings, referrals, sessions, training, flags."""
+    facts.story_of(cast, months=count)
+    run_checks(SETUP, today())
+
+
 def a_grant(cast: Cast) -> dict[str, str]:
     """Rae's, who recruits at Riverside."""
     with walls.lifted("tests"):
@@ -88,6 +100,10 @@ PAGES = [
     Page("flag", Can.SEE_STANDING, kwargs=a_flag, of_riverside=True),
     Page("coaches", Can.SEE_STANDING, fill=more_coaches),
     Page("coaches_export", Can.EXPORT, html=False, fill=more_coaches),
+    *(
+        Page(name, can, kwargs=a_coach, fill=more_of_asha, of_riverside=True)
+        for name, _, can in SECTIONS  # the six pages about one coach
+    ),
     Page("overview", Can.SEE_OVERVIEW, fill=more_coaches),
     Page("how_we_count", Can.SEE_STANDING, fill=more_coaches),
     Page("another_day", SIGNED_IN),

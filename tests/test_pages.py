@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from hwbc.workforce import walls
 from hwbc.workforce.access import SIGNED_IN, declaration
@@ -44,7 +45,7 @@ def test_a_role_opens_what_it_is_allowed_and_nothing_else(page: Page, role: Role
     response = cast.person(role).client.get(page.url(cast))
     if isinstance(page.opens_for, Can) and page.opens_for not in ALLOWS[role]:
         assert response.status_code == 403
-        assert page.opens_for.value in response.content.decode()
+        assert escape(page.opens_for.value) in response.content.decode()
         assert "PCN manager" in response.content.decode()
         with walls.lifted("tests"):
             event = AuditEvent.objects.get(what="page.refuse")

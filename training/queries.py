@@ -39,7 +39,15 @@ class Standing(NamedTuple):
 
 
 _STANDING = f"""
-with {GROUND}
+with {GROUND}, records as materialized (
+    select p.coach_id,
+           bool_or(t.enrolled_on <= %(day)s and (t.withdrawn_on is null or t.withdrawn_on > %(day)s)) as enrolled,
+           bool_or({COMPLETED_ON} is not null) as completed
+      from present p
+      join training_trainingrecord t on t.coach_id = p.coach_id and {known("t")}
+      join training_course c on c.id = t.course_id and c.kind = 'pci_health_coaching'
+     group by p.coach_id
+)
 select p.coach_id,
        exists (select 1 from workforce_post o
                 where o.coach_id = p.coach_id and o.funding = 'arrs' and {covers("o")}),
@@ -47,14 +55,7 @@ select p.coach_id,
        exists (select 1 from training_exemption x
                 where x.coach_id = p.coach_id and x.rule = 'training.before_referrals' and {covers("x")})
   from present p
-  left join (select p.coach_id,
-                    bool_or(t.enrolled_on <= %(day)s
-                            and (t.withdrawn_on is null or t.withdrawn_on > %(day)s)) as enrolled,
-                    bool_or({COMPLETED_ON} is not null) as completed
-               from present p
-               join training_trainingrecord t on t.coach_id = p.coach_id and {known("t")}
-               join training_course c on c.id = t.course_id and c.kind = 'pci_health_coaching'
-              group by p.coach_id) r on r.coach_id = p.coach_id
+  left join records r on r.coach_id = p.coach_id
 """
 
 _REQUIREMENTS = f"""

@@ -164,15 +164,12 @@ class Line(NamedTuple):
         """What a rule, or rules together, answer."""
         return cell(self.standing, rule)
 
-    def why(self, found: Cell) -> list[tuple[str, str]]:
-        """The answers behind a cell in words: the rule's title where there is more than one, and the sentence."""
-        if not found.worst:
-            return [("", "Not asked where this coach works.")]
-        several = len(found.worst) > 1 or found.asked > 1
+    def why(self, rule: str) -> list[tuple[str, str]]:
+        """The answers behind a cell in words: the course's title where there are several, and the sentence."""
         return [
-            (title(code, self.standing.required) if several else "", sentence(self.standing, code, answer))
-            for code, answer in found.worst
-        ]
+            (title(code, self.standing.required) if rule == REQUIRED else "", sentence(self.standing, code, answer))
+            for code, answer in self.cell(rule).worst
+        ] or [("", "Not asked where this coach works.")]
 
 
 def folded(text: str) -> str:
@@ -191,15 +188,16 @@ def narrowed(people: Iterable[Person], standings: Mapping[int, Standing], chosen
             person = person._replace(pcns=tuple(pk for pk, _ in here), places=tuple(name for _, name in here))
         name = folded(person.name) if chosen.words else ""
         standing = standings[person.pk]
-        if all(word in name for word in chosen.words) and _is_shown(standing, chosen):
+        if all(word in name for word in chosen.words) and is_shown(standing, chosen.rule, chosen.state):
             lines.append(Line(person, standing))
     return lines
 
 
-def _is_shown(standing: Standing, chosen: Chosen) -> bool:
-    if not chosen.state:
+def is_shown(standing: Standing, rule: str, state: str) -> bool:
+    """Whether a coach is among those asked for: in such a state with the rule or, without one, with any rule."""
+    if not state:
         return True
-    _, states = SHOWN[chosen.state]
-    if chosen.rule:
-        return cell(standing, chosen.rule).state in states
+    _, states = SHOWN[state]
+    if rule:
+        return cell(standing, rule).state in states
     return any(answer.state in states for _, answer in standing.answers)

@@ -43,11 +43,6 @@ class Explained(NamedTuple):
     evidence: str
 
     @property
-    def rank(self) -> int:
-        """Sorts the worst first."""
-        return WORST_FIRST.index(self.finding.answer.state)
-
-    @property
     def needs_somebody(self) -> bool:
         """Whether there is something to do."""
         return self.finding.answer.state in (*RED, DUE_SOON)

@@ -13,16 +13,36 @@ from hwbc.standards.rules import DUE_SOON, RED, Answer
 
 
 class Finding(NamedTuple):
-    """A rule that a coach does not meet, or soon will not. `flag`: None where no check has flagged it."""
+    """A rule that a coach does not meet, or soon will not. `flag`: None where no check has flagged it.
+
+    Its sentences are made when they are shown: of hundreds of findings a page shows a few.
+    """
 
     person: Person
     rule: Rule
     answer: Answer
-    standard: str
-    asks: str  # the rule in words, with the numbers in force
-    why: str
-    remedy: str
+    standing: Standing
     flag: OpenFlag | None
+
+    @property
+    def standard(self) -> str:
+        """The name of the standard in force."""
+        return self.standing.numbers.name if self.standing.numbers else ""
+
+    @property
+    def asks(self) -> str:
+        """The rule in words, with the numbers in force; "" where there was no post."""
+        return self.rule.asks(self.standing.numbers) if self.standing.numbers else ""
+
+    @property
+    def why(self) -> str:
+        """Why the answer is what it is."""
+        return sentence(self.standing, self.rule.code, self.answer)
+
+    @property
+    def remedy(self) -> str:
+        """What would turn it green, and by when."""
+        return remedy(self.standing, self.rule.code, self.answer)
 
     @property
     def is_red(self) -> bool:
@@ -56,15 +76,6 @@ def _of(person: Person, standing: Standing, flags: dict[tuple[int, str], OpenFla
 
 
 def finding(person: Person, standing: Standing, code: str, answer: Answer, flag: OpenFlag | None) -> Finding:
-    """One answer in words, with its flag."""
+    """One answer with its rule and its flag."""
     rule = rule_of(code, standing.required)
-    return Finding(
-        person,
-        rule,
-        answer,
-        standing.numbers.name if standing.numbers else "",
-        rule.asks(standing.numbers) if standing.numbers else "",
-        sentence(standing, code, answer),
-        remedy(standing, code, answer),
-        flag if answer.state in RED else None,
-    )
+    return Finding(person, rule, answer, standing, flag if answer.state in RED else None)

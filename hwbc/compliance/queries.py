@@ -241,27 +241,6 @@ def last_day(actor: Actor, coach: int, can: Can = Can.SEE_STANDING) -> date | No
     return None if endless else last or date.min
 
 
-class Place(NamedTuple):
-    """An organisation that lists can be narrowed to."""
-
-    pk: int
-    code: str
-    name: str
-    kind: str
-
-
-_LARGEST: dict[str, int] = {"icb": 0, "training_hub": 1, "pcn": 2}
-
-
-def places(actor: Actor, can: Can = Can.SEE_STANDING) -> list[Place]:
-    """The ICBs, training hubs and PCNs at or below which the actor has `can` for everybody; the largest first."""
-    kinds = [Organisation.Kind.ICB, Organisation.Kind.TRAINING_HUB, Organisation.Kind.PCN]
-    rows = Organisation.objects.filter(pk__in=actor.nodes(can), kind__in=kinds).values_list(
-        "pk", "code", "name", "kind"
-    )
-    return sorted((Place(*row) for row in rows), key=lambda place: (_LARGEST[place.kind], place.name))
-
-
 class OpenFlag(NamedTuple):
     """A flag as it stood at a moment, with its last acknowledgement."""
 
@@ -352,6 +331,9 @@ class Node(NamedTuple):
     pcns: frozenset[int]
 
 
+_ABOVE_PRACTICES = (Organisation.Kind.ICB, Organisation.Kind.TRAINING_HUB, Organisation.Kind.PCN)
+
+
 def tree(actor: Actor, can: Can = Can.SEE_STANDING) -> list[Node]:
     """The places at or below which the actor has `can` for everybody, each before those below it, then by name."""
     rows = Organisation.objects.filter(pk__in=actor.nodes(can)).order_by("name", "pk")
@@ -363,11 +345,11 @@ def tree(actor: Actor, can: Can = Can.SEE_STANDING) -> list[Node]:
     def walk(parent: int | None, depth: int) -> list[Node]:
         nodes = []
         for row in below.get(parent, ()):
-            under = walk(row.pk, depth + (row.kind in _LARGEST))
+            under = walk(row.pk, depth + (row.kind in _ABOVE_PRACTICES))
             pcns = frozenset[int]().union(*(node.pcns for node in under))
             if row.kind == Organisation.Kind.PCN:
                 pcns |= {row.pk}
-            if row.kind in _LARGEST:
+            if row.kind in _ABOVE_PRACTICES:
                 nodes.append(Node(row.pk, row.code, row.name, row.kind, depth, pcns))
             nodes += under
         return nodes

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 — the statement is put together from constants of ours; every value is a parameter
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -170,7 +171,8 @@ def timeline(record: Record, given: QueryDict) -> Timeline:
     with connection.cursor() as cursor:
         cursor.execute(_PAGE, parameters)
         rows = cursor.fetchall()
-    return Timeline([_entry(record, *row[:-1]) for row in rows], rows[0][-1] if rows else 0, given)
+    entries = [_entry(record, *row[:-2], json.loads(row[-2])) for row in rows]
+    return Timeline(entries, rows[0][-1] if rows else 0, given)
 
 
 def _entry(

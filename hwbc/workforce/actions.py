@@ -130,7 +130,7 @@ def _make_theirs(coach: Coach, user: User, pcn: Organisation) -> None:
     """The account becomes the coach's own. One coach, one account, one post at least at the PCN."""
     if not Post.objects.filter(coach=coach, pcn=pcn, voided_at=None).exists():
         raise ValidationError({"coach": f"{coach.name} has no post at {pcn.name}."})
-    now = Coach.objects.select_for_update(of=["self"]).select_related("user").get(pk=coach.pk)
+    now = Coach.objects.select_for_update(of=["self"], no_key=True).select_related("user").get(pk=coach.pk)
     if now.user is None:
         try:
             with transaction.atomic():

@@ -71,9 +71,9 @@ HELD_AT: dict[Role, tuple[str, ...]] = {
 }
 
 
-def may(role: Role) -> list[str]:
-    """What somebody with this role may do, each a piece of a sentence: "see patients and the coaching they receive"."""
-    return [can.value.replace(" you may ", " they may ") for can in Can if can in ALLOWS[role]]
+def may(role: Role, who: str = "they") -> list[str]:
+    """What somebody with this role may do, each a piece of a sentence: "export what they may see"."""
+    return [can.value.replace(" you may ", f" {who} may ") for can in Can if can in ALLOWS[role]]
 
 
 def in_words(role: Role) -> str:

@@ -39,7 +39,7 @@ def give_access(actor: Actor, line: Line, *, supervisor: Supervisor, user: User)
     Raises ValidationError for one who has another account already, whom no coach that the actor manages has agreed
     with, or whose recorded e-mail address is not the account's: whoever can open that account sees every supervisee.
     """
-    now = Supervisor.objects.select_for_update(of=["self"]).select_related("user").get(pk=supervisor.pk)
+    now = Supervisor.objects.select_for_update(of=["self"], no_key=True).select_related("user").get(pk=supervisor.pk)
     if now.user is not None and now.user != user:
         raise ValidationError({"supervisor": f"{now.name} has access already, as {now.user.email}."})
     if now.email and now.email.lower() != user.email:
@@ -49,6 +49,7 @@ def give_access(actor: Actor, line: Line, *, supervisor: Supervisor, user: User)
                 "the record corrected first."
             }
         )
+    _one_after_the_other()
     agreed = Agreement.objects.filter(Q(ends_on=None) | Q(ends_on__gte=today()), supervisor=now, voided_at=None)
     coaches = set(agreed.values_list("coach_id", flat=True))
     if not coaches & (coaches if actor.job else actor.coaches(Can.INVITE)):
@@ -121,12 +122,17 @@ def follow_agreements(*, coaches: Sequence[int] | None = None) -> Followed:
         "roles": [role.value for role in SUPERVISORS],
         "coaches": list(coaches) if coaches is not None else None,
     }
+    _one_after_the_other()
     with connection.cursor() as cursor:
-        # One after the other: who comes last sees what everybody before has changed.
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended('access of supervisors', 0))")
         counts = []
         for statement in (_END, _CHANGE, _GIVE):  # in this order: a role is held once on a day
             cursor.execute(statement, parameters)
             counts.append(cursor.rowcount)
     ended, changed, given = counts
     return Followed(given, changed, ended)
+
+
+def _one_after_the_other() -> None:
+    """Whoever comes last sees what everybody before has changed. Always the last lock that is taken."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended('access of supervisors', 0))")

@@ -51,7 +51,8 @@ def agree(
     """
     if supervisor.coach_id == coach.pk:
         raise ValidationError({"supervisor": f"{coach.name} cannot supervise themself."})
-    Coach.objects.select_for_update().get(pk=coach.pk)  # agreements of one coach are made one after the other
+    # Agreements of one coach are made one after the other; rows that refer to the coach need not wait.
+    Coach.objects.select_for_update(no_key=True).get(pk=coach.pk)
     agreement = Agreement(coach=coach, supervisor=supervisor, kind=kind, starts_on=starts_on, ends_on=ends_on)
     agreement.clean_fields()
     there = Agreement.objects.filter(coach=coach, kind=kind, voided_at=None).filter(

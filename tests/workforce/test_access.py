@@ -3,6 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -172,16 +173,14 @@ def test_one_person_may_have_roles_in_two_places(cast: Cast) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_front_door_asks_at_most_eight_questions(live_cast: Cast) -> None:
-    """Begin, lift, session, user, reach, scope, commit; the view's savepoint and its own query are counted apart."""
+    """Begin, lift, session, user, reach, scope, commit; around a page that asks nothing, but for its savepoint."""
     client = live_cast.mo.client
-    client.get("/")
+    client.get("/components")
     with CaptureQueriesContext(connection) as asked:
-        client.get("/")
+        client.get("/components")
     said = [query["sql"].split()[0].upper() for query in asked.captured_queries]
     assert said.count("SAVEPOINT") == said.count("RELEASE") == 1
-    page = sum("workforce_coach" in query["sql"] and "COUNT" in query["sql"] for query in asked.captured_queries)
-    assert page == 1
-    assert len(said) - 2 - page <= 8, said
+    assert len(said) - 2 <= 8, said
 
 
 def test_health_asks_nothing_of_the_session_or_the_scope() -> None:
@@ -204,15 +203,17 @@ def test_health_is_answered_by_address_and_pages_by_name_alone(client: Client) -
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_not_migrated_is_not_ready(client: Client) -> None:
+    [(_, newest)] = [leaf for leaf in MigrationLoader(connection).graph.leaf_nodes() if leaf[0] == "standards"]
+
     def rename(old: str, new: str) -> None:
         with walls.as_owner(), connection.cursor() as cursor:
             cursor.execute("update django_migrations set name = %s where app = 'standards' and name = %s", [new, old])
 
     assert client.get("/health/ready").status_code == 200
-    rename("0001_initial", "0001_other")
+    rename(newest, "9999_other")
     try:
         response = client.get("/health/ready")
     finally:
-        rename("0001_other", "0001_initial")
+        rename("9999_other", newest)
     assert response.status_code == 503
     assert response.json()["database"] == "not migrated"

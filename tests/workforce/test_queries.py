@@ -4,92 +4,155 @@ import random
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from hwbc.kit.periods import today
-from hwbc.workforce import actions, walls
+from hwbc.workforce import walls
 from hwbc.workforce.access import actor_of
 from hwbc.workforce.models import Coach, Grant, Organisation, Post, User
-from hwbc.workforce.roles import ALLOWS, FOR_ONE_COACH, Can, Role
-from tests.cast import SETUP, Cast, CoachFactory, OrganisationFactory, UserFactory
+from hwbc.workforce.roles import ALLOWS, FOR_ONE_COACH, GIVES, SUPERVISORS, Can, Role
+from tests.cast import Cast, CoachFactory, OrganisationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
 
-def is_below(place: Organisation, node: Organisation) -> bool:
-    """At or under the node, walking up one step at a time."""
-    at: Organisation | None = place
-    while at is not None:
-        if at.pk == node.pk:
-            return True
-        at = at.parent
-    return False
+class World:
+    """Everything there is, read once."""
+
+    def __init__(self) -> None:
+        with walls.lifted("tests"):
+            self.places = {place.pk: place for place in Organisation.objects.all()}
+            self.posts = list(Post.objects.filter(voided_at=None))
+            self.grants = [each for each in Grant.objects.all() if each.revoked_at is None and each.covers(today())]
+
+    def below(self, node: int) -> set[int]:
+        """At or under a place: from every place the way up, one step at a time."""
+        found = set()
+        for place in self.places.values():
+            at: int | None = place.pk
+            while at is not None and at != node:
+                at = self.places[at].parent_id
+            if at == node:
+                found.add(place.pk)
+        return found
+
+    def pcns(self, node: int) -> set[int]:
+        """The PCNs among them."""
+        return {place for place in self.below(node) if self.places[place].kind == Organisation.Kind.PCN}
 
 
-def slowly(user: User) -> walls.Scope:
-    """What a user reaches today, by loops over everything there is."""
-    day = today()
+def slowly(world: World, user: User) -> walls.Scope:
+    """What the database shows a user today, by loops over everything there is."""
     coaches: set[int] = set()
     pcns: set[int] = set()
     care: set[int] = set()
-    with walls.lifted("tests"):
-        for grant in Grant.objects.filter(user=user):
-            if grant.revoked_at is not None or not grant.covers(day):
-                continue
-            here = {
-                place.pk
-                for place in Organisation.objects.all()
-                if place.kind == Organisation.Kind.PCN and is_below(place, grant.organisation)
-            }
-            may = ALLOWS[Role(grant.role)]
-            if Can.SEE_WORK in may:
-                pcns |= here
-            if Can.SEE_PATIENTS in may:
-                care |= here
-            if Can.SEE_STANDING in may:
-                if grant.coach_id:
-                    coaches.add(grant.coach_id)
-                else:
-                    coaches |= {
-                        post.coach_id for post in Post.objects.all() if post.pcn_id in here and post.voided_at is None
-                    }
-    return walls.Scope(user.pk, tuple(sorted(coaches)), tuple(sorted(pcns)), tuple(sorted(care)))
+    nodes: set[int] = set()
+    for grant in world.grants:
+        if grant.user_id != user.pk:
+            continue
+        here = world.pcns(grant.organisation_id)
+        may = ALLOWS[Role(grant.role)]
+        if Can.SEE_WORK in may:
+            pcns |= here
+        if Can.SEE_PATIENTS in may:
+            care |= here
+        if Can.INVITE in may and grant.coach_id is None:
+            nodes |= world.below(grant.organisation_id)
+        if Can.SEE_STANDING in may:
+            if grant.coach_id:
+                coaches.add(grant.coach_id)
+            else:
+                coaches |= {post.coach_id for post in world.posts if post.pcn_id in here}
+    return walls.Scope(user.pk, tuple(sorted(coaches)), tuple(sorted(pcns)), tuple(sorted(care)), tuple(sorted(nodes)))
+
+
+def slowly_may(world: World, user: User, can: Can) -> tuple[set[int], set[int], set[int], set[int]]:
+    """Coaches, coaches one by one, PCNs and places for which a user may do something today, by the same loops."""
+    coaches: set[int] = set()
+    own: set[int] = set()
+    pcns: set[int] = set()
+    nodes: set[int] = set()
+    for grant in world.grants:
+        if grant.user_id != user.pk or can not in ALLOWS[Role(grant.role)]:
+            continue
+        if grant.coach_id is not None:
+            own.add(grant.coach_id)
+            coaches.add(grant.coach_id)
+        else:
+            nodes |= world.below(grant.organisation_id)
+            pcns |= world.pcns(grant.organisation_id)
+            coaches |= {post.coach_id for post in world.posts if post.pcn_id in world.pcns(grant.organisation_id)}
+    return coaches, own, pcns, nodes
+
+
+def slowly_gives(world: World, user: User, role: Role) -> set[int]:
+    """The places at which a user may give a role today."""
+    found: set[int] = set()
+    for grant in world.grants:
+        gives = GIVES.get(Role(grant.role), ())
+        if grant.user_id == user.pk and grant.coach_id is None and role in gives:
+            found |= world.below(grant.organisation_id)
+    return found
+
+
+def scatter(rng: random.Random) -> list[User]:
+    """Four users with grants of every role at places of every kind, live or not; more than actions would give."""
+    places = [OrganisationFactory.create(kind=Organisation.Kind.ICB)]
+    for kind in ["training_hub"] * 2 + ["pcn"] * 5 + ["practice"] * 3 + ["provider"]:
+        places.append(OrganisationFactory.create(kind=kind, parent=rng.choice([*places, None])))
+    pcns = [place for place in places if place.kind == "pcn"]
+    coaches: list[Coach] = []
+    for _ in range(8):
+        start = today() - timedelta(days=rng.randint(-20, 400))
+        end = rng.choice([None, start + timedelta(days=rng.randint(0, 300))])
+        coaches.append(CoachFactory.create(pcn=rng.choice(pcns), starts_on=start, ends_on=end))
+    Post.objects.filter(coach=coaches[0]).update(voided_at="2026-01-01T00:00Z")
+    users = UserFactory.create_batch(4)
+    made: set[tuple[object, ...]] = set()
+    for _ in range(14):
+        role = rng.choice(list(Role))
+        start = today() - timedelta(days=rng.randint(-3, 30))
+        coach = rng.choice(coaches) if role in FOR_ONE_COACH else None
+        key = (rng.choice(users), role, rng.choice(places), coach)
+        ends = [None, None, start + timedelta(days=rng.randint(0, 30)), today(), today() - timedelta(days=1)]
+        end = rng.choice(ends) if start < today() else None
+        if key not in made:
+            made.add(key)
+            user, _, place, _ = key
+            Grant.objects.create(
+                user=user, role=role, organisation=place, coach=coach, starts_on=start, ends_on=end,
+                revoked_at=timezone.now() if rng.random() < 0.15 else None,
+            )  # fmt: skip
+    return users
 
 
 @pytest.mark.parametrize("seed", range(25))
 def test_reach_equals_the_slow_second_calculation(seed: int) -> None:
-    rng = random.Random(seed)
     with walls.lifted("tests"):
-        places = [OrganisationFactory.create(kind=Organisation.Kind.ICB)]
-        for kind in ["training_hub"] * 2 + ["pcn"] * 5 + ["practice"] * 3 + ["provider"]:
-            places.append(OrganisationFactory.create(kind=kind, parent=rng.choice([*places, None])))
-        pcns = [place for place in places if place.kind == "pcn"]
-        coaches: list[Coach] = []
-        for _ in range(8):
-            start = today() - timedelta(days=rng.randint(-20, 400))
-            end = rng.choice([None, start + timedelta(days=rng.randint(0, 300))])
-            coaches.append(CoachFactory.create(pcn=rng.choice(pcns), starts_on=start, ends_on=end))
-        Post.objects.filter(coach=coaches[0]).update(voided_at="2026-01-01T00:00Z")
-        users = UserFactory.create_batch(4)
-        for _ in range(14):
-            role = rng.choice(list(Role))
-            start = today() - timedelta(days=rng.randint(-3, 30))
-            grant = actions.grant(
-                SETUP,
-                user=rng.choice(users),
-                role=role,
-                organisation=rng.choice(places),
-                coach=rng.choice(coaches) if role in FOR_ONE_COACH else None,
-                starts_on=start,
-                ends_on=rng.choice(
-                    [None, None, start + timedelta(days=rng.randint(0, 30)), today(), today() - timedelta(days=1)]
-                )
-                if start < today()
-                else None,
-            )
-            if rng.random() < 0.15:
-                actions.end_grant(SETUP, grant=grant)
+        users = scatter(random.Random(seed))
+    world = World()
     for user in users:
-        assert actor_of(user).scope == slowly(user)
+        actor = actor_of(user)
+        assert actor.scope == slowly(world, user)
+        for can in Can:
+            reached = set(actor.coaches(can)), set(actor.own(can)), set(actor.pcns(can)), set(actor.nodes(can))
+            assert reached == slowly_may(world, user, can), can
+        for role in Role:
+            assert actor.gives(role) == slowly_gives(world, user, role), role
+
+
+def test_the_random_grants_reach_something_of_every_kind() -> None:
+    """The control: the comparison above is not one of nothing with nothing."""
+    with walls.lifted("tests"):
+        actors = [actor_of(user) for seed in range(8) for user in scatter(random.Random(seed))]
+    for reach in ("coaches", "pcns", "care", "nodes"):
+        assert sum(bool(getattr(actor.scope, reach)) for actor in actors) > 3, reach
+    for can in Can:
+        assert any(actor.nodes(can) for actor in actors), can
+    for can in (Can.SEE_STANDING, Can.SEE_PATIENTS):
+        assert any(actor.own(can) for actor in actors), can
+    assert any(actor.gives(Role.HUB_ADMIN) for actor in actors)
+    assert not any(actor.gives(role) for actor in actors for role in SUPERVISORS)
 
 
 def test_a_post_that_has_ended_still_reaches_the_coach(cast: Cast) -> None:

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from hwbc.compliance.columns import folded
-from hwbc.compliance.forms.lists import ListFilter
+from hwbc.compliance.forms.lists import ListFilter, choice
 from hwbc.kit.fields import DateField, NhsukForm
 from hwbc.kit.layout import Field
 from hwbc.kit.periods import FIRST_YEAR, LAST_YEAR, today
@@ -27,10 +27,13 @@ class AccessFilter(ListFilter):
         label="Name or e-mail address", required=False, max_length=100,
         error_messages={"max_length": "The name must be 100 characters or fewer"},
     )  # fmt: skip
-    role = forms.ChoiceField(label="Role", required=False, choices=[("", "All roles"), *Role.choices])
-    show = forms.ChoiceField(
-        label="Show", required=False, choices=[("", "Access now or later"), (ENDED, "Access that has ended")]
-    )
+    role = choice("Role", "All roles", "a role")
+    show = choice("Show", "Access now or later", "what to show")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer("role", [(role.value, role.label) for role in Role])
+        self.offer("show", [(ENDED, "Access that has ended")])
 
     @property
     def shows_ended(self) -> bool:

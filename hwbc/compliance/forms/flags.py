@@ -5,8 +5,9 @@ from typing import Any
 from django import forms
 
 from hwbc.compliance.catalogue import GROUPS
+from hwbc.compliance.forms.lists import ListFilter, choice
 from hwbc.kit.fields import CharacterCount, NhsukForm
-from hwbc.kit.layout import Field
+from hwbc.standards.rules import DUE_SOON
 
 
 class Acknowledge(NhsukForm, forms.Form):
@@ -22,28 +23,18 @@ class Acknowledge(NhsukForm, forms.Form):
     )
 
 
-SHOW = [("", "Everything"), ("red", "Overdue or not met"), ("due_soon", "Due soon"), ("open", "Not acknowledged")]
+SHOW = [("red", "Overdue or not met"), (DUE_SOON, "Due soon"), ("open", "Not acknowledged")]
 
 
-class FlagFilter(NhsukForm, forms.Form):
-    """Narrows the findings: a group of rules, what is shown, a place."""
+class FlagFilter(ListFilter):
+    """Narrows the findings: a place, a group of rules, what is shown."""
 
-    method = "get"
-    submit = "Apply"
-    mark_optional = False
+    narrows = ("place", "group", "show")
 
-    group = forms.ChoiceField(label="Rules", required=False, choices=[("", "All"), *((g, g) for g in GROUPS)])
-    show = forms.ChoiceField(label="Show", required=False, choices=SHOW)
-    place = forms.ChoiceField(label="Place", required=False)
+    group = choice("Rules", "All rules", "a group of rules")
+    show = choice("Show", "Everything", "what to show")
 
-    def __init__(self, *args: Any, places: list[tuple[str, str]], keep: dict[str, str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["place"].choices = [("", "All that you see"), *places]  # type: ignore[attr-defined]
-        if len(places) < 2:
-            del self.fields["place"]
-        for name, value in keep.items():
-            self.fields[name] = forms.CharField(widget=forms.HiddenInput, required=False, initial=value)
-
-    def layout(self) -> list[Any]:
-        """The questions, one under the other."""
-        return [Field(name) for name in self.fields]
+        self.offer("group", [(group, group) for group in GROUPS])
+        self.offer("show", SHOW)

@@ -13,7 +13,8 @@ from training.rules import Required
 Choices = list[tuple[str, str]]
 
 
-def _choice(label: str, none: str, noun: str) -> forms.ChoiceField:
+def choice(label: str, none: str, noun: str) -> forms.ChoiceField:
+    """A question of a filter: its label, the words for "not narrowed", and what is to be chosen when it is wrong."""
     return forms.ChoiceField(
         label=label,
         required=False,
@@ -30,7 +31,7 @@ class ListFilter(NhsukForm, forms.Form):
     mark_optional = False
     narrows: ClassVar[tuple[str, ...]] = ("place",)
 
-    place = _choice("Place", "All places", "a place")
+    place = choice("Place", "All places", "a place")
 
     def __init__(self, *args: Any, nodes: Sequence[Node], keep: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,8 +78,8 @@ class CoachFilter(ListFilter):
         label="Name", required=False, max_length=100,
         error_messages={"max_length": "The name must be 100 characters or fewer"},
     )  # fmt: skip
-    rule = _choice("Rule", "All rules", "a rule")
-    state = _choice("State", "Any state", "a state")
+    rule = choice("Rule", "All rules", "a rule")
+    state = choice("State", "Any state", "a state")
 
     def __init__(self, *args: Any, required: Mapping[str, Required], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,7 +97,7 @@ class PcnFilter(ListFilter):
 
     narrows = ("place", "rule")
 
-    rule = _choice("Rule", "All rules", "a rule")
+    rule = choice("Rule", "All rules", "a rule")
 
     def __init__(self, *args: Any, rules: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -197,12 +197,13 @@ def end(request: Request, uuid: UUID) -> HttpResponse:
         messages.success(request, f"{grant.user.name} is no longer {role} at {grant.organisation.name}.")
         return redirect("home" if grant.user_id == actor.user_id else "access")
     others = [each for each in grants(actor, day) if each.user_id == grant.user_id and each.pk != grant.pk]
+    own = grant.user_id == actor.user_id
     context = {
         "grant": grant,
         "follows": follows,
         "refused": follows and request.method == "POST",
-        "own": grant.user_id == actor.user_id,
-        "may": may(Role(grant.role)),
+        "own": own,
+        "may": may(Role(grant.role), "you" if own else "they"),
         "others": others,
         "breadcrumbs": [{"text": "Home", "href": "/"}, {"text": "People and access", "href": "/access"}],
     }

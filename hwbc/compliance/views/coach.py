@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from coaching.queries import Taken, taken
 from hwbc.compliance import evidence
 from hwbc.compliance.as_at import AsAt, any_day
-from hwbc.compliance.catalogue import DEFINITIONS, GROUPS, WORST_FIRST
+from hwbc.compliance.catalogue import DEFINITIONS, GROUPS, TRAINING, WORST_FIRST
 from hwbc.compliance.record import Record, find
 from hwbc.compliance.timeline import timeline
 from hwbc.kit.tables import Column, Table
@@ -57,9 +57,10 @@ def standing(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         states = [each.finding.answer.state for each in rules]
         context = {
             "groups": [(group, some) for group, some in by_group if some],
+            "paired": TRAINING,
             "pair": (evidence.READY, evidence.BEFORE),
             "counts": [(states.count(state), state) for state in WORST_FIRST if state in states],
-            "urgent": sorted((each for each in rules if each.needs_somebody), key=lambda each: each.rank),
+            "urgent": sorted((each for each in rules if each.needs_somebody), key=lambda each: each.finding.urgency),
         }
     return _show(request, record, "coach", context)
 
@@ -77,9 +78,7 @@ def supervision(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     kind, counts = _one_of(request.GET, "kind", kinds), _one_of(request.GET, "counts", counting)
     past = [held for held in found if held.held_on <= record.day]
     shown = [held for held in past if kind in ("", held.kind) and counts in ("", "yes" if held.counts else "no")]
-    table = Table(
-        shown, MEETING_COLUMNS, request.GET, caption="Meetings", noun=("meeting", "meetings"), default="-held_on"
-    )
+    table = Table(shown, MEETING_COLUMNS, request.GET, noun=("meeting", "meetings"), default="-held_on")
     context = {
         "table": table,
         "rows": [(held, evidence.outcome(held), _mark(held.held_on, held)) for held in table.rows],
@@ -158,7 +157,7 @@ def caseload(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     }
     found = taken(parameters)
     columns = [*REFERRAL_COLUMNS, CONTACTS] if parameters["care"] else REFERRAL_COLUMNS
-    table = Table(found, columns, request.GET, caption="Referrals", noun=("referral", "referrals"))
+    table = Table(found, columns, request.GET, noun=("referral", "referrals"))
     context = {
         "table": table,
         "rows": [(row, _mark(row.taken_on, row)) for row in table.rows],

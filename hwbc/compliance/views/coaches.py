@@ -11,13 +11,12 @@ from django.views.decorators.http import require_GET, require_safe
 
 from hwbc.compliance import actions
 from hwbc.compliance.as_at import AsAt, any_day
-from hwbc.compliance.columns import ATTENTION, IN_RED, OF_A_COACH, Chosen, Line, covers, narrowed, title
+from hwbc.compliance.columns import ATTENTION, IN_RED, OF_A_COACH, Chosen, Line, covers, is_shown, narrowed, title
 from hwbc.compliance.forms.lists import CoachFilter
 from hwbc.compliance.queries import Node, people, standings_by_coach, tree
 from hwbc.compliance.sentences import sentence, written
 from hwbc.kit.exports import csv_response
 from hwbc.kit.tables import Column, Table
-from hwbc.standards.rules import DUE_SOON, RED
 from hwbc.workforce.access import Actor, Request, needs
 from hwbc.workforce.roles import ASK, SUPERVISORS, Can, Role
 from training.rules import Required
@@ -77,8 +76,10 @@ def _columns(listing: Listing) -> list[Column[Line]]:
 def coaches(request: Request, as_at: AsAt) -> HttpResponse:
     """Every coach with a post on the day, with a state for each rule; narrowed and sorted by the address."""
     listing = _listing(request, as_at)
-    table = Table(listing.lines, _columns(listing), request.GET, noun=("coach", "coaches"), default="name")
     rule, state = listing.chosen.rule, listing.chosen.state
+    default = "state" if rule else "name"
+    table = Table(listing.lines, _columns(listing), request.GET, noun=("coach", "coaches"), default=default)
+    asked = dict.fromkeys(listing.form.narrows) if listing.form.errors else {}
     faulty = next((form for form in (listing.form, as_at.form) if form.errors), None)
     context: dict[str, Any] = {
         "as_at": as_at,
@@ -94,7 +95,7 @@ def coaches(request: Request, as_at: AsAt) -> HttpResponse:
         "ask": ASK,
         "summary": [] if state else _summary(listing, table),
         "exports": len(_exported(request.actor, listing.lines)),
-        "export": f"{reverse('coaches_export')}{table.href(page=None, sort=None)}",
+        "export": f"{reverse('coaches_export')}{table.href(page=None, sort=None, **asked)}",
     }
     return render(request, "compliance/coaches.html", context | ({"form": faulty} if faulty else {}))
 
@@ -103,8 +104,7 @@ def _shown(line: Line, rule: str) -> dict[str, Any]:
     """A row: every column's cell, or the chosen rule's with its reasons."""
     if not rule:
         return {"person": line.person, "cells": [(shown, shown.of(line.standing)) for shown in OF_A_COACH]}
-    found = line.cell(rule)
-    return {"person": line.person, "cell": found, "why": line.why(found)}
+    return {"person": line.person, "cell": line.cell(rule), "why": line.why(rule)}
 
 
 def _counted(actor: Actor, listing: Listing, day: date) -> str:
@@ -124,29 +124,23 @@ def _counted(actor: Actor, listing: Listing, day: date) -> str:
 
 
 def _summary(listing: Listing, table: Table[Line]) -> list[tuple[int, str, str]]:
-    """How many of the coaches have something red, or else something due soon; each with the address of those rows."""
-    rule = listing.chosen.rule
-    states = [
-        {line.cell(rule).state} if rule else {answer.state for _, answer in line.standing.answers}
-        for line in listing.lines
-    ]
-    red = sum(not RED.isdisjoint(found) for found in states)
-    attention = sum(not (RED | {DUE_SOON}).isdisjoint(found) for found in states)
-    return [
-        (count, words, table.href(page=None, state=state))
-        for count, words, state in (
-            (red, "overdue or not met", IN_RED),
-            (attention, "overdue, not met or due soon", ATTENTION),
-        )
-        if count
-    ]
+    """How many of the coaches have something red, or at least due soon; each with the address of those rows."""
+    found: list[tuple[int, str, str]] = []
+    for state, words in ((IN_RED, "overdue or not met"), (ATTENTION, "overdue, not met or due soon")):
+        count = sum(is_shown(line.standing, listing.chosen.rule, state) for line in listing.lines)
+        if count and count not in [before for before, _, _ in found]:
+            found.append((count, words, table.href(page=None, state=state)))
+    return found
 
 
 @needs(Can.EXPORT)
 @require_GET
 @any_day
 def export(request: Request, as_at: AsAt) -> HttpResponseBase:
-    """The coaches that the list shows, one row for each coach and rule, as a CSV file; recorded in the audit."""
+    """The coaches that the list shows, one row for each coach and rule, as a CSV file; recorded in the audit.
+
+    Everything is read before the answer begins, so that the audit knows how much leaves; only the text is made later.
+    """
     listing = _listing(request, as_at)
     lines = _exported(request.actor, listing.lines)
     rule, place = listing.chosen.rule, listing.chosen.place

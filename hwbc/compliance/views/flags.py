@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.findings import Finding, finding, findings
 from hwbc.compliance.forms.flags import Acknowledge, FlagFilter
-from hwbc.compliance.queries import flag_events, last_day, people, places, standings_by_coach
+from hwbc.compliance.queries import flag_events, last_day, people, standings_by_coach, tree
 from hwbc.kit.tables import Column, Table
 from hwbc.standards import actions
 from hwbc.standards.models import Flag
@@ -34,30 +34,29 @@ COLUMNS: list[Column[Finding]] = [
 def flags(request: Request, as_at: AsAt) -> HttpResponse:
     """Everything red or due soon that the actor may see, the most urgent first."""
     actor = request.actor
-    nodes = places(actor)
-    form = FlagFilter(request.GET, places=[(place.code, place.name) for place in nodes], keep=as_at.parameters)
-    chosen = form.cleaned_data if form.is_valid() else {}
-    place = next((place for place in nodes if place.code == chosen.get("place")), None)
+    form = FlagFilter(request.GET, nodes=tree(actor), keep=as_at.parameters)
+    place = form.node
     seen = people(actor, as_at.day, as_at.moment, place=place.pk if place else None)
     everything = findings(seen, standings_by_coach(seen, as_at.day, as_at.moment), as_at)
-    found = [each for each in everything if _shown(each, chosen)]
-    table = Table(found, COLUMNS, request.GET, caption="Findings", noun=("finding", "findings"), default="urgency")
-    faulty = next((each for each in (form, as_at.form) if each.errors), None)
+    found = [each for each in everything if _shown(each, form.given("group"), form.given("show"))]
+    table = Table(found, COLUMNS, request.GET, noun=("finding", "findings"), default="urgency")
     context: dict[str, Any] = {
         "as_at": as_at,
         "table": table,
         "everything": len(everything),
         "filter": form,
+        "chips": [(label, words, table.href(page=None, **{name: None})) for name, label, words in form.chips()],
+        "clear": request.path + as_at.query,
         "coaches": len(seen),
         "may_acknowledge": actor.can(Can.ACKNOWLEDGE) and as_at.is_now,
     }
+    faulty = next((each for each in (form, as_at.form) if each.errors), None)
     return render(request, "compliance/flags.html", context | ({"form": faulty} if faulty else {}))
 
 
-def _shown(found: Finding, chosen: dict[str, Any]) -> bool:
-    if chosen.get("group") and found.rule.group != chosen["group"]:
+def _shown(found: Finding, group: str, show: str) -> bool:
+    if group and found.rule.group != group:
         return False
-    show = chosen.get("show")
     if show == "red":
         return found.is_red
     if show == DUE_SOON:

@@ -1,7 +1,7 @@
 """Where somebody lands: what needs them today, whoever they are here."""
 
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -9,12 +9,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from hwbc.compliance.as_at import AsAt, any_day
-from hwbc.compliance.catalogue import WORST_FIRST, Rule, rule_of
-from hwbc.compliance.findings import Finding, findings
+from hwbc.compliance.catalogue import WORST_FIRST
+from hwbc.compliance.findings import Finding, finding, findings
 from hwbc.compliance.queries import Person, Standing, people, standings_by_coach, waiting_referrals
-from hwbc.compliance.sentences import remedy, sentence
 from hwbc.standards.queries import last_checks
-from hwbc.standards.rules import DUE_SOON, NOT_MET, OVERDUE, RED, Answer
+from hwbc.standards.rules import DUE_SOON, NOT_MET, OVERDUE, RED
 from hwbc.workforce.access import Actor, Request, signed_in
 from hwbc.workforce.roles import ASK, Can, Role
 
@@ -26,16 +25,6 @@ _OWED: dict[Role, tuple[str, ...]] = {
     Role.CLINICAL_SUPERVISOR: ("supervision.clinical",),
     Role.COACHING_SUPERVISOR: ("supervision.health_coaching",),
 }
-
-
-class Line(NamedTuple):
-    """One rule of one coach, in words."""
-
-    person: Person
-    rule: Rule
-    answer: Answer
-    why: str
-    remedy: str
 
 
 @signed_in
@@ -114,24 +103,15 @@ def _own(actor: Actor, seen: list[Person], standings: dict[int, Standing]) -> di
     return {"is_coach": True, "me": person, "mine": mine, "fine": [line for line in lines if line not in mine]}
 
 
-def _lines(person: Person, standing: Standing) -> list[Line]:
-    return [
-        Line(
-            person,
-            rule_of(rule, standing.required),
-            answer,
-            sentence(standing, rule, answer),
-            remedy(standing, rule, answer),
-        )
-        for rule, answer in standing.answers
-    ]
+def _lines(person: Person, standing: Standing) -> list[Finding]:
+    return [finding(person, standing, rule, answer, None) for rule, answer in standing.answers]
 
 
-def _key(line: Line) -> tuple[int, str]:
+def _key(line: Finding) -> tuple[int, str]:
     return line.person.pk, line.rule.code
 
 
-def _pressing(line: Line) -> tuple[Any, ...]:
+def _pressing(line: Finding) -> tuple[Any, ...]:
     """Sorts the worst first, then the earliest date."""
     when = line.answer.since or line.answer.due_on or date.max
     return WORST_FIRST.index(line.answer.state), when, line.person.sort_name, line.rule.title

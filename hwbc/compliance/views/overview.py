@@ -1,100 +1,22 @@
 """All PCNs at a glance."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from collections.abc import Sequence
+from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import DEFINITIONS, RULES, STATES, SUPERVISORS, WORST_FIRST, anchor
 from hwbc.compliance.catalogue import REQUIRED as REQUIRED_COURSES
-from hwbc.compliance.columns import ASKED, IN_RED, OF_A_PCN, ON_TRACK, REQUIRED, SHOWN, TOGETHER, Shown
+from hwbc.compliance.columns import OF_A_PCN, REQUIRED, Shown
 from hwbc.compliance.forms.lists import PcnFilter
 from hwbc.compliance.queries import Node, people, standings_by_coach, tree, waiting_referrals
+from hwbc.compliance.shares import Counter, Row
 from hwbc.kit.tables import Column, Table
 from hwbc.workforce.access import Actor, Request, needs
 from hwbc.workforce.roles import ASK, Can
-
-
-class Number(NamedTuple):
-    """A count of coaches, and the address of exactly those; None where no address is exactly those."""
-
-    count: int
-    href: str | None
-
-    @property
-    def link(self) -> str:
-        """As it is shown: a link where there are rows behind it."""
-        if not self.count or self.href is None:
-            return str(self.count)
-        return format_html('<a class="hwbc-shares__number" href="{}">{}</a>', self.href, self.count)
-
-
-class Share(NamedTuple):
-    """Of the coaches of whom a rule is asked, those for whom it is met or due soon, and the others."""
-
-    shown: Shown
-    on_track: Number
-    asked: Number
-    red: Number
-
-    @property
-    def percent(self) -> int | None:
-        """The share in per cent: 100 only when it is all, 0 only when it is none; None where nobody is asked."""
-        part, whole = self.on_track.count, self.asked.count
-        if part == whole or part == 0:
-            return 100 * (part == whole) if whole else None
-        return min(99, max(1, round(100 * part / whole)))
-
-    @property
-    def rank(self) -> tuple[float, int]:
-        """Sorts the lowest share first, the more coaches the sooner; where nobody is asked, last."""
-        return (self.on_track.count / self.asked.count if self.asked.count else 2.0, -self.asked.count)
-
-
-class Row(NamedTuple):
-    """A PCN, or all of them together."""
-
-    name: str
-    coaches: Number
-    waiting: int | None  # None: the actor does not see the work of this PCN
-    shares: list[Share]
-    states: list[tuple[str, Number]]  # of the chosen rule: the state in words, the worst first
-
-
-class Cells:
-    """Counts coaches by the state of each column; every count knows the address of its rows."""
-
-    def __init__(self, columns: Sequence[Shown], states: Mapping[int, list[str]], address: Mapping[str, str]) -> None:
-        self.columns = columns
-        self.states = states  # coach → state in each column
-        self.address = address
-
-    def row(self, name: str, coaches: Sequence[int], waiting: int | None, place: str | None) -> Row:
-        """The counts for some coaches; `place` narrows their addresses, None where no place would be exactly them."""
-        by_column = list(zip(*(self.states[coach] for coach in coaches), strict=True)) or [()] * len(self.columns)
-        shares = [
-            Share(shown, *(self._number(found, place, shown, state) for state in (ON_TRACK, ASKED, IN_RED)))
-            for shown, found in zip(self.columns, by_column, strict=True)
-        ]
-        one = self.columns[0] if len(self.columns) == 1 else None
-        each = [(STATES[state][0], self._number(by_column[0], place, one, state)) for state in WORST_FIRST if one]
-        return Row(name, Number(len(coaches), self._href(place)), waiting, shares, each)
-
-    def _number(self, found: Sequence[str], place: str | None, shown: Shown, state: str) -> Number:
-        _, states = SHOWN[state]
-        return Number(sum(each in states for each in found), self._href(place, rule=shown.rules[0], state=state))
-
-    def _href(self, place: str | None, **asked: str) -> str | None:
-        if place is None:
-            return None
-        query = urlencode({**({"place": place} if place else {}), **asked, **self.address})
-        return f"{reverse('coaches')}?{query}" if query else reverse("coaches")
 
 
 @needs(Can.SEE_OVERVIEW)
@@ -122,10 +44,10 @@ def overview(request: Request, as_at: AsAt) -> HttpResponse:
     counted = waiting_referrals(actor, as_at.day, as_at.moment)
     waiting = {pcn: counted.get(pcn, 0) for pcn in within & actor.pcns(Can.SEE_WORK)}
 
-    cells = Cells(columns, states, as_at.parameters)
-    rows = [cells.row(node.name, at[node.pk], waiting.get(node.pk), node.code) for node in pcns]
+    counter = Counter(columns, states, as_at.parameters)
+    rows = [counter.row(node.name, at[node.pk], waiting.get(node.pk), node.code) for node in pcns]
     everybody = [person.pk for person in seen]
-    total = cells.row("All", everybody, sum(waiting.values()), _all_of(actor, form.node, nodes))
+    total = counter.row("All", everybody, sum(waiting.values()), _all_of(actor, form.node, nodes))
     table = Table(rows, _table_columns(columns, bool(chosen)), request.GET, noun=("PCN", "PCNs"), default="pcn")
     faulty = next((each for each in (form, as_at.form) if each.errors), None)
     context: dict[str, Any] = {
@@ -155,7 +77,7 @@ def _all_of(actor: Actor, chosen: Node | None, nodes: Sequence[Node]) -> str | N
 def _table_columns(columns: Sequence[Shown], one: bool) -> list[Column[Row]]:
     first: list[Column[Row]] = [
         Column("pcn", "PCN", lambda row: row.name.casefold()),
-        Column("coaches", "Coaches", lambda row: row.coaches.count, numeric=True),
+        Column("coaches", "Coaches", lambda row: row.coaches.value, numeric=True),
         Column("waiting", "Waiting referrals", lambda row: -1 if row.waiting is None else row.waiting, numeric=True),
     ]
     shares: list[Column[Row]] = [
@@ -163,7 +85,7 @@ def _table_columns(columns: Sequence[Shown], one: bool) -> list[Column[Row]]:
         for n, shown in enumerate(columns)
     ]
     states: list[Column[Row]] = [
-        Column(state, STATES[state][0], lambda row, n=n: row.states[n][1].count, numeric=True)  # type: ignore[misc]
+        Column(state, STATES[state][0], lambda row, n=n: row.states[n].number.value, numeric=True)  # type: ignore[misc]
         for n, state in enumerate(WORST_FIRST)
     ]
     return first + shares + (states if one else [])
@@ -176,4 +98,4 @@ def _definition(shown: Shown) -> tuple[str, str, str]:
         return shown.title, RULES[rule].counted, anchor(rule)
     if rule == REQUIRED:
         return shown.title, "Every course that the service requires of the coach, as one.", anchor(REQUIRED_COURSES)
-    return TOGETHER[rule][0], "The line, the clinical and the health coaching supervisor, as one.", anchor(SUPERVISORS)
+    return shown.title, "The line, the clinical and the health coaching supervisor, as one.", anchor(SUPERVISORS)
