@@ -3,7 +3,7 @@
 # ruff: noqa: S608 — statements are put together from constants of this module; every value is a parameter
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -115,7 +115,7 @@ def follow_agreements(*, coaches: Sequence[int] | None = None) -> Followed:
     that is void or over ends the grant at once. Doing it twice changes nothing. Whatever changes agreements, posts or
     a supervisor's account calls this at its end.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "day": today(),
         "now": timezone.now(),
         "kinds": [kind.value for kind in ROLES],

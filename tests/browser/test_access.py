@@ -21,7 +21,7 @@ def look(watched: Watched, name: str) -> None:
     assert watched.overflow() <= 0, name
     assert watched.axe() == [], name
     if folder := os.environ.get("HWBC_SCREENSHOTS"):
-        width = watched.page.viewport_size["width"]
+        width = watched.page.evaluate("window.innerWidth")
         watched.page.screenshot(path=Path(folder) / f"access-{name}-{width}.png", full_page=True)
 
 

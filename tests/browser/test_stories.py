@@ -42,7 +42,7 @@ def test_a_manager_sees_what_is_wrong_why_and_says_what_is_done(window, service:
     heading(page, "Invented002 Coach")
     expect(page.get_by_text("Took a referral on").first).to_be_visible()
     page.goto("/")
-    page.get_by_role("link", name="Acknowledge: Trained before taking referrals, Invented002 Coach").click()
+    page.get_by_role("link", name=re.compile("Acknowledge.*Trained before taking referrals, Invented002 Coach")).click()
     heading(page, re.compile("Trained before taking referrals"))
     page.get_by_role("button", name="Acknowledge").click()
     expect(page).to_have_title(re.compile("^Error: "))
@@ -92,7 +92,7 @@ def test_a_hub_goes_from_a_number_to_its_rows(window, service: Cast) -> None:
 
 
 def test_a_coach_sees_where_they_stand_and_which_meetings_count(window, service: Cast) -> None:
-    watched = window(320)
+    watched = window(320, allow=("403 (Forbidden)",))
     watched.sign_in(service.asha)
     page = watched.page
     page.goto("/")
@@ -104,7 +104,7 @@ def test_a_coach_sees_where_they_stand_and_which_meetings_count(window, service:
     assert watched.overflow() <= 0
     assert watched.axe() == []
     page.goto("/pcns")
-    heading(page, re.compile("not|access|allowed", re.IGNORECASE))
+    heading(page, "You do not have access to this page")
 
 
 def test_a_supervisor_sees_who_is_due_and_no_caseload(window, service: Cast) -> None:

@@ -1,6 +1,7 @@
 """What each action changes, refuses and writes down."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -109,7 +110,7 @@ def test_a_manager_cannot_add_a_coach_elsewhere_the_database_refuses(cast: Cast)
 
 def test_behind_the_action_the_database_refuses_a_grant_elsewhere(cast: Cast) -> None:
     """The second wall by itself: the same row, written without the action."""
-    row = {"role": Role.PCN_MANAGER, "organisation": cast.riverside, "starts_on": today()}
+    row: dict[str, Any] = {"role": Role.PCN_MANAGER, "organisation": cast.riverside, "starts_on": today()}
     with walls.within(cast.zed.actor.scope):
         with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
             Grant.objects.create(user=cast.mo.user, **row)
@@ -210,7 +211,12 @@ def test_what_nobody_may_give_is_refused_with_a_sentence(cast: Cast, role: Role,
 
 
 def test_the_same_role_twice_is_refused_unless_the_first_has_ended(cast: Cast) -> None:
-    again = {"user": cast.rae.user, "role": Role.RECRUITER, "organisation": cast.riverside, "starts_on": today()}
+    again: dict[str, Any] = {
+        "user": cast.rae.user,
+        "role": Role.RECRUITER,
+        "organisation": cast.riverside,
+        "starts_on": today(),
+    }
     with walls.within(cast.mo.actor.scope):
         with pytest.raises(ValidationError, match="has this role here already"):
             actions.grant(cast.mo.actor, **again)
@@ -279,8 +285,7 @@ def test_a_link_is_sent_again_to_people_one_manages_who_need_it(cast: Cast) -> N
 
     with walls.lifted("tests"):
         new = actions.invite(SETUP, email="new@example.org", name="New Person")
-        place = {"organisation": cast.riverside, "starts_on": today()}
-        actions.grant(SETUP, user=new, role=Role.AUDITOR, **place)
+        actions.grant(SETUP, user=new, role=Role.AUDITOR, organisation=cast.riverside, starts_on=today())
     send_again(cast.mo.actor, new)
     with pytest.raises(ValidationError, match="You manage no access of this person"):
         send_again(cast.zed.actor, new)

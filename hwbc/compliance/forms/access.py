@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from hwbc.compliance.columns import folded
 from hwbc.compliance.forms.lists import ListFilter, choice
@@ -158,11 +158,14 @@ class Invite(NhsukForm, forms.Form):
         return day
 
     def clean(self) -> dict[str, Any] | None:
-        """Until is not before from."""
-        cleaned = super().clean()  # type: ignore[misc]
+        """Until is not before from; and where the role is not one of those offered, nothing more is asked about it."""
+        cleaned = super().clean()
+        if "role" in self.errors:
+            for name in self.revealed_by():
+                self.errors.pop(name, None)
         starts_on, ends_on = self.cleaned_data.get("starts_on"), self.cleaned_data.get("ends_on")
         if starts_on and ends_on and ends_on < starts_on:
-            self.add_error("ends_on", "Until must be the same day as from, or later")  # type: ignore[attr-defined]
+            self.add_error("ends_on", "Until must be the same day as from, or later")
         return cleaned
 
     @property
@@ -176,11 +179,11 @@ class Invite(NhsukForm, forms.Form):
 
     def refuse(self, fault: ValidationError) -> None:
         """Show what an action refused, beside the question that it is about."""
-        about = getattr(fault, "error_dict", {forms.forms.NON_FIELD_ERRORS: fault.error_list})
+        about = fault.error_dict if hasattr(fault, "error_dict") else {NON_FIELD_ERRORS: fault.error_list}
         for name, faults in about.items():
             asked = next(iter(self.reveals["role"].get(self.cleaned_data["role"], [])), None)
             field = asked if name == "organisation" else name
-            self.add_error(field if field in self.fields else None, faults)  # type: ignore[attr-defined]
+            self.add_error(field if field in self.fields else None, faults)
 
 
 def _within_reason(day: Any) -> Any:

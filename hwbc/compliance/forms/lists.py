@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django import forms
+from django.http import QueryDict
 
 from hwbc.compliance.columns import SHOWN, Chosen, folded, rule_choices
 from hwbc.compliance.queries import Node
@@ -33,8 +34,10 @@ class ListFilter(NhsukForm, forms.Form):
 
     place = choice("Place", "All places", "a place")
 
-    def __init__(self, *args: Any, nodes: Sequence[Node], keep: Mapping[str, str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, given: QueryDict, *, nodes: Sequence[Node], keep: Mapping[str, str], **kwargs: Any) -> None:
+        # What is asked for is shown again: without what no page can show.
+        asked = {name: "".join(c for c in given[name] if c.isprintable()) for name in given}
+        super().__init__(asked, **kwargs)
         self.nodes = {node.code: node for node in nodes}
         if len(nodes) > 1:
             self.offer("place", [(node.code, f"{'– ' * node.depth}{node.name}") for node in nodes])
@@ -81,8 +84,8 @@ class CoachFilter(ListFilter):
     rule = choice("Rule", "All rules", "a rule")
     state = choice("State", "Any state", "a state")
 
-    def __init__(self, *args: Any, required: Mapping[str, Required], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, given: QueryDict, *, required: Mapping[str, Required], **kwargs: Any) -> None:
+        super().__init__(given, **kwargs)
         self.offer("rule", rule_choices(required))
         self.offer("state", [(code, words) for code, (words, _) in SHOWN.items()])
 
@@ -99,6 +102,6 @@ class PcnFilter(ListFilter):
 
     rule = choice("Rule", "All rules", "a rule")
 
-    def __init__(self, *args: Any, rules: Choices, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, given: QueryDict, *, rules: Choices, **kwargs: Any) -> None:
+        super().__init__(given, **kwargs)
         self.offer("rule", rules)
