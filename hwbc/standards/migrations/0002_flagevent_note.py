@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="flagevent",
             name="note",
-            field=models.CharField(blank=True, default="", help_text="What is being done about it.", max_length=500),
+            field=models.CharField(
+                blank=True, db_default="", default="", help_text="What is being done about it.", max_length=500
+            ),
         ),
     ]
