@@ -86,13 +86,13 @@ def _readiness(stands: Standing, so_far: Sequence[Any]) -> Readiness:
     return rules.readiness(stands.completed, stands.exempt, enrolments, needed, exempt_until)
 
 
-def readiness(coaches: Collection[int], day: date, at: datetime | None = None) -> dict[int, Readiness]:
+def readiness(coaches: Collection[int], day: date, known: datetime | None = None) -> dict[int, Readiness]:
     """The gate: of each of these coaches, whether they may take a referral on a day, and if not what is missing.
 
     The one implementation, for whatever page, import or job asks (rules, "Referral-ready"); as known at a moment (now).
     Three queries, for however many coaches.
     """
-    parameters = _parameters(day, moment(at), coaches)
+    parameters = _parameters(day, moment(known), coaches)
     stands = standing(parameters)
     with connection.cursor() as cursor:
         cursor.execute(_READINESS, parameters)
@@ -160,13 +160,13 @@ select h.id, h.uuid, h.name, o.hours_per_week,
 
 
 def eligible(
-    pcn: int, day: date, at: datetime | None = None, *, coaches: Collection[int] | None = None
+    pcn: int, day: date, known: datetime | None = None, *, coaches: Collection[int] | None = None
 ) -> list[Eligible]:
     """The coaches with a post at a PCN that covers a day: those who are ready first, then the least busy.
 
     Busy: open cases at the PCN for each contracted hour of the post there; the same, by name. Three queries.
     """
-    parameters = {**_parameters(day, moment(at), coaches), "pcn": pcn}
+    parameters = {**_parameters(day, moment(known), coaches), "pcn": pcn}
     stands = standing(parameters)
     with connection.cursor() as cursor:
         cursor.execute(_ELIGIBLE, parameters)
@@ -216,14 +216,14 @@ select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, 
 """
 
 
-def waiting(actor: Actor, day: date, at: datetime | None = None, *, can: Can = Can.SEE_WORK) -> list[Waiting]:
+def waiting(actor: Actor, day: date, known: datetime | None = None, *, can: Can = Can.SEE_WORK) -> list[Waiting]:
     """The referrals that wait for a coach at the PCNs whose work the actor sees: urgent first, then the longest.
 
     `days` counts from the day the referral was received, also when a coach had it meanwhile. It is the wait to be
     allocated: the person's own wait goes on to their first attended contact.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"day": day, "known": moment(at), "pcns": sorted(actor.pcns(can))})
+        cursor.execute(_WAITING, {"day": day, "known": moment(known), "pcns": sorted(actor.pcns(can))})
         return [Waiting._make(row) for row in cursor]
 
 
@@ -270,7 +270,7 @@ select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, 
 """
 
 
-def caseload(actor: Actor, coach: int, day: date, at: datetime | None = None) -> list[Case]:
+def caseload(actor: Actor, coach: int, day: date, known: datetime | None = None) -> list[Case]:
     """The referrals that a coach has at the end of a day, of those whose work the actor sees; one query.
 
     Urgent first, then the longest without a contact. All attended sessions of the referral count, whoever the coach
@@ -279,7 +279,7 @@ def caseload(actor: Actor, coach: int, day: date, at: datetime | None = None) ->
     parameters: dict[str, Any] = {
         "coach": coach,
         "day": day,
-        "known": moment(at),
+        "known": moment(known),
         "pcns": sorted(actor.pcns(Can.SEE_WORK)),
         "own": sorted(actor.own(Can.SEE_WORK)),
         "care": sorted(actor.pcns(Can.SEE_PATIENTS)),
@@ -349,14 +349,14 @@ select x.uuid, h.uuid, h.name, x.starts_on, {known_end("x")},
 """
 
 
-def overrides(actor: Actor, day: date, at: datetime | None = None) -> list[Override]:
+def overrides(actor: Actor, day: date, known: datetime | None = None) -> list[Override]:
     """Every override of a coach whose standing the actor sees, with the referrals taken under it by a day.
 
     Taken under it: accepted on a day that it covered, and before the training was completed. A PCN sees the overrides
     of the time in which a coach had a post there. Those that run or are to come stand first, the next to end first.
     """
     parameters = {
-        **_parameters(day, moment(at), None),
+        **_parameters(day, moment(known), None),
         "pcns": sorted(actor.pcns(Can.SEE_STANDING)),
         "own": sorted(actor.own(Can.SEE_STANDING)),
         "reasons": sorted(actor.coaches(Can.SEE_REASONS)),

@@ -75,7 +75,11 @@ def receive(
     )
     _check_received(referral)
     tidy(referral)
-    line.insert(referral)
+    try:
+        line.insert(referral)
+    except ValidationError as fault:  # one that the actor does not see, or a moment ago
+        sentence = f"The reference {referral.reference} is taken already. Choose another."
+        raise ValidationError({"reference": sentence}) from fault
     line.about(referral, at=pcn, source=source, priority=priority)
     return referral
 

@@ -72,6 +72,17 @@ def test_its_reference_is_one_of_those_that_the_pcns_referrals_were_imported_wit
     assert count(Referral) == 2  # the workbook means the same one
 
 
+def test_a_reference_of_another_pcn_of_the_same_workbook_is_taken_too(cast: Cast) -> None:
+    """Mo does not see it, and the database does."""
+    row = {"source": "self", "priority": "routine", "received_on": ago(9)}
+    codes = {"I1": "U99991", "I2": "U99992"}
+    bring_in(cast, {"referrals": [{"referral_ref": ref, "pcn_code": code, **row} for ref, code in codes.items()]})
+    whole: dict[str, Any] = {"pcn": cast.riverside, "source": "self", "priority": "routine", "received_on": today()}
+    fault = refuses(cast.mo, referrals.receive, ValidationError, **whole, reference="i2")
+    assert fault.message_dict == {"reference": ["The reference i2 is taken already. Choose another."]}
+    assert count(Referral) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "says"),
     [
@@ -87,7 +98,13 @@ def test_its_reference_is_one_of_those_that_the_pcns_referrals_were_imported_wit
 def test_what_cannot_be_is_said_by_field(cast: Cast, changes: dict[str, Any], field: str, says: str) -> None:
     if "received_on" in changes:
         changes = {"received_on": today() + timedelta(days=changes["received_on"])}
-    whole = {"pcn": cast.riverside, "source": "self", "priority": "routine", "received_on": today(), "reference": "R1"}
+    whole: dict[str, Any] = {
+        "pcn": cast.riverside,
+        "source": "self",
+        "priority": "routine",
+        "received_on": today(),
+        "reference": "R1",
+    }
     fault = refuses(cast.mo, referrals.receive, ValidationError, **{**whole, **changes})
     assert says in " ".join(fault.message_dict[field])
     assert count(Referral) == 0
@@ -109,7 +126,13 @@ def test_a_practice_is_one_of_the_pcn(cast: Cast) -> None:
 
 
 def test_only_who_hands_out_referrals_there_receives_one(cast: Cast) -> None:
-    whole = {"pcn": cast.riverside, "source": "self", "priority": "routine", "received_on": today(), "reference": "R1"}
+    whole: dict[str, Any] = {
+        "pcn": cast.riverside,
+        "source": "self",
+        "priority": "routine",
+        "received_on": today(),
+        "reference": "R1",
+    }
     for person in (cast.asha, cast.sam, cast.lee, cast.ann, cast.zed, cast.nobody_yet):
         refuses(person, referrals.receive, Refused, **whole)
     assert count(Referral) == 0
@@ -182,7 +205,7 @@ def test_a_coach_who_is_not_ready_is_refused_with_the_missing_piece_and_the_refu
 def test_an_exemption_opens_the_gate_while_it_covers_the_day(cast: Cast) -> None:
     exempt(cast, "BO", 30, 1)
     referral = received(cast)
-    asked = {"referral": referral, "coach": cast.coach_bo, "day": today(), "version": 1}
+    asked: dict[str, Any] = {"referral": referral, "coach": cast.coach_bo, "day": today(), "version": 1}
     fault = refuses(cast.mo, referrals.allocate, NotReady, f"an exemption ended on {day(1).day} ", **asked)
     assert fault.missing.exempt_until == day(1)
     exempt(cast, "BO", 0, 0)
@@ -215,7 +238,7 @@ def test_an_allocation_that_came_with_a_workbook_is_told_too(cast: Cast) -> None
     with walls.lifted("tests"):
         referral = Referral.objects.get()
     # Cai has no post at Riverside: Mo sees that the referral is taken, and not by whom.
-    asked = {"referral": referral, "coach": cast.coach_asha, "day": today(), "version": 1}
+    asked: dict[str, Any] = {"referral": referral, "coach": cast.coach_asha, "day": today(), "version": 1}
     refuses(
         cast.mo, referrals.allocate, AlreadyAllocated, "An import gave this referral to a coach of another", **asked
     )
@@ -226,7 +249,7 @@ def test_a_referral_that_was_changed_since_it_was_read_is_stale(cast: Cast) -> N
     referral = received(cast)
     given(cast, referral)
     do(cast.mo, referrals.hand_back, referral=referral, version=2)
-    asked = {"referral": referral, "coach": cast.coach_asha, "day": today()}
+    asked: dict[str, Any] = {"referral": referral, "coach": cast.coach_asha, "day": today()}
     refuses(cast.mo, referrals.allocate, Stale, version=1, **asked)
     assert count(Allocation, ends_on=None) == 0
     do(cast.mo, referrals.allocate, version=3, **asked)
@@ -235,7 +258,7 @@ def test_a_referral_that_was_changed_since_it_was_read_is_stale(cast: Cast) -> N
 @pytest.mark.parametrize("days", [-1, 1])
 def test_a_referral_is_given_today_and_on_no_other_day(cast: Cast, days: int) -> None:
     train(cast, "ASHA")
-    asked = {"referral": received(cast), "coach": cast.coach_asha, "day": day(days), "version": 1}
+    asked: dict[str, Any] = {"referral": received(cast), "coach": cast.coach_asha, "day": day(days), "version": 1}
     refuses(cast.mo, referrals.allocate, ActionRefused, "not for a day to come or gone by", **asked)
     assert audited("referral.allocate")[0].facts["refused"] == "not_today"
     assert count(Allocation) == 0
@@ -245,7 +268,7 @@ def test_a_closed_referral_is_given_to_nobody(cast: Cast) -> None:
     train(cast, "ASHA")
     referral = received(cast)
     do(cast.mo, referrals.close, referral=referral, outcome="declined", closed_on=today(), version=1)
-    asked = {"referral": referral, "coach": cast.coach_asha, "day": today(), "version": 2}
+    asked: dict[str, Any] = {"referral": referral, "coach": cast.coach_asha, "day": today(), "version": 2}
     refuses(cast.mo, referrals.allocate, ActionRefused, "This referral was closed on", **asked)
     assert audited("referral.allocate")[0].facts["refused"] == "closed"
 
@@ -253,7 +276,7 @@ def test_a_closed_referral_is_given_to_nobody(cast: Cast) -> None:
 def test_the_coach_has_a_post_there_on_the_day(cast: Cast) -> None:
     train(cast, "BO", "CAI")
     cast.mo.given(Role.PCN_MANAGER, cast.hilltop)  # reaches Cai too, whose post is at Hilltop
-    asked = {"referral": received(cast), "day": today(), "version": 1}
+    asked: dict[str, Any] = {"referral": received(cast), "day": today(), "version": 1}
     refuses(
         cast.mo, referrals.allocate, ActionRefused, "Cai Morgan has no post at Riverside PCN on", coach=cast.coach_cai,
         **asked,
@@ -267,7 +290,7 @@ def test_only_who_hands_out_referrals_there_gives_one_to_a_coach(cast: Cast) -> 
     train(cast, "ASHA")
     with walls.lifted("tests"):
         lakes = Referral.objects.create(pcn=cast.lakeside, source="self", priority="routine", received_on=day(3))
-    asked = {"referral": received(cast), "coach": cast.coach_asha, "day": today(), "version": 1}
+    asked: dict[str, Any] = {"referral": received(cast), "coach": cast.coach_asha, "day": today(), "version": 1}
     for person in (cast.asha, cast.sam, cast.lee, cast.ann, cast.zed, cast.nobody_yet):
         refuses(person, referrals.allocate, Refused, **asked)
     refuses(cast.mo, referrals.allocate, Refused, **{**asked, "referral": lakes})  # not a referral of theirs
@@ -289,7 +312,12 @@ def test_a_manager_who_coaches_too_may_give_themself_one(cast: Cast) -> None:
 
 
 def test_an_override_is_an_exemption_with_its_reason_approver_and_end(cast: Cast) -> None:
-    asked = {"coach": cast.coach_bo, "starts_on": today(), "ends_on": day(-30), "reason": " Course booked. "}
+    asked: dict[str, Any] = {
+        "coach": cast.coach_bo,
+        "starts_on": today(),
+        "ends_on": day(-30),
+        "reason": " Course booked. ",
+    }
     exemption = fresh(do(cast.mo, referrals.override, **asked))
     assert (exemption.coach_id, exemption.rule) == (cast.coach_bo.pk, "training.before_referrals")
     assert (exemption.starts_on, exemption.ends_on, exemption.reason) == (today(), day(-30), "Course booked.")
@@ -311,20 +339,31 @@ def test_an_override_is_an_exemption_with_its_reason_approver_and_end(cast: Cast
 )
 def test_an_override_that_cannot_be(cast: Cast, changes: dict[str, Any], field: str, says: str) -> None:
     changes = {name: day(value) if isinstance(value, int) else value for name, value in changes.items()}
-    asked = {"coach": cast.coach_bo, "starts_on": today(), "ends_on": day(-30), "reason": "Course booked", **changes}
+    asked: dict[str, Any] = {
+        "coach": cast.coach_bo,
+        "starts_on": today(),
+        "ends_on": day(-30),
+        "reason": "Course booked",
+        **changes,
+    }
     fault = refuses(cast.mo, referrals.override, ValidationError, **asked)
     assert says in " ".join(fault.message_dict[field])
     assert count(Exemption) == 0
 
 
 def test_only_who_may_overrides_and_nobody_for_themself(cast: Cast) -> None:
-    asked = {"coach": cast.coach_asha, "starts_on": today(), "ends_on": day(-30), "reason": "Course booked"}
+    asked: dict[str, Any] = {
+        "coach": cast.coach_asha,
+        "starts_on": today(),
+        "ends_on": day(-30),
+        "reason": "Course booked",
+    }
     for person in (cast.asha, cast.sam, cast.lee, cast.ann, cast.zed, cast.nobody_yet):
         refuses(person, referrals.override, Refused, **asked)
     cast.asha.given(Role.PCN_MANAGER, cast.riverside)
     refuses(cast.asha, referrals.override, Refused, **asked)  # her own
-    whole = {"referral": received(cast), "coach": cast.coach_asha, "day": today(), "version": 1}
-    more = {"ends_on": day(-30), "reason": "Course booked"}
+    whole: dict[str, Any] = {"referral": received(cast), "coach": cast.coach_asha, "day": today(), "version": 1}
+    more: dict[str, Any] = {"ends_on": day(-30), "reason": "Course booked"}
     for person in (cast.asha, cast.lee, cast.zed):
         refuses(person, referrals.allocate_with_override, Refused, **whole, **more)
     assert (count(Exemption), count(Allocation)) == (0, 0)
@@ -333,8 +372,8 @@ def test_only_who_may_overrides_and_nobody_for_themself(cast: Cast) -> None:
 
 def test_a_referral_is_given_with_an_override_both_or_neither(cast: Cast) -> None:
     referral = received(cast)
-    asked = {"referral": referral, "coach": cast.coach_bo, "day": today(), "version": 1}
-    more = {"ends_on": day(-30), "reason": "Course booked"}
+    asked: dict[str, Any] = {"referral": referral, "coach": cast.coach_bo, "day": today(), "version": 1}
+    more: dict[str, Any] = {"ends_on": day(-30), "reason": "Course booked"}
     refuses(cast.mo, referrals.allocate_with_override, ValidationError, **asked, **{**more, "reason": ""})
     refuses(cast.mo, referrals.allocate_with_override, Stale, **{**asked, "version": 7}, **more)
     refuses(cast.mo, referrals.allocate_with_override, ActionRefused, **{**asked, "day": day(-1)}, **more)
@@ -354,7 +393,7 @@ def test_a_referral_is_given_with_an_override_both_or_neither(cast: Cast) -> Non
 
 def test_a_coach_who_is_ready_by_then_gets_no_override(cast: Cast) -> None:
     train(cast, "BO")
-    asked = {"referral": received(cast), "coach": cast.coach_bo, "day": today(), "version": 1}
+    asked: dict[str, Any] = {"referral": received(cast), "coach": cast.coach_bo, "day": today(), "version": 1}
     do(cast.mo, referrals.allocate_with_override, **asked, ends_on=day(-30), reason="Course booked")
     assert count(Exemption) == 0
     assert audited("referral.allocate_with_override")[0].facts["gate"] == "completed"
@@ -390,7 +429,7 @@ def test_a_referral_is_closed_with_its_allocation(cast: Cast) -> None:
     assert (allocation.ends_on, allocation.end_recorded_at is not None) == (day(2), True)
     [event] = audited("referral.close")
     assert (event.record, event.facts) == (str(referral.uuid), {"outcome": "completed"})
-    asked = {"referral": referral, "outcome": "declined", "closed_on": today()}
+    asked: dict[str, Any] = {"referral": referral, "outcome": "declined", "closed_on": today()}
     refuses(cast.mo, referrals.close, ValidationError, "This referral was closed on", version=3, **asked)
 
 
@@ -434,7 +473,7 @@ def test_an_end_that_cannot_be(cast: Cast, outcome: str, days: int, field: str, 
 
 def test_a_referral_nobody_has_is_closed_by_who_hands_them_out(cast: Cast) -> None:
     referral = received(cast)
-    asked = {"referral": referral, "outcome": "not_suitable", "closed_on": today(), "version": 1}
+    asked: dict[str, Any] = {"referral": referral, "outcome": "not_suitable", "closed_on": today(), "version": 1}
     for person in (cast.asha, cast.sam, cast.lee, cast.ann, cast.zed):
         refuses(person, referrals.close, Refused, **asked)
         refuses(person, referrals.hand_back, Refused, referral=referral, version=1)
@@ -450,7 +489,8 @@ def taken(cast: Cast) -> Referral:
     train(cast, "ASHA")
     referral = received(cast, days=20)
     since(given(cast, referral), 10)
-    return fresh(referral)
+    found: Referral = fresh(referral)
+    return found
 
 
 def test_a_session_is_logged_in_eight_fields(cast: Cast, taken: Referral) -> None:
@@ -473,7 +513,7 @@ def test_a_session_is_logged_in_eight_fields(cast: Cast, taken: Referral) -> Non
 
 def test_the_same_form_sent_twice_is_one_session(cast: Cast, taken: Referral) -> None:
     token = uuid4()
-    asked = {"referral": taken, "uuid": token, **said(1, note="Once")}
+    asked: dict[str, Any] = {"referral": taken, "uuid": token, **said(1, note="Once")}
     first = do(cast.asha, sessions.log_session, **asked)
     assert do(cast.asha, sessions.log_session, **asked) == first
     assert count(CoachingSession) == 1
@@ -502,7 +542,7 @@ def test_the_same_form_sent_twice_is_one_session(cast: Cast, taken: Referral) ->
 def test_a_session_that_cannot_be(
     cast: Cast, taken: Referral, days: int, changes: dict[str, Any], field: str, says: str
 ) -> None:
-    asked = {"referral": taken, "uuid": uuid4(), **said(days, **changes)}
+    asked: dict[str, Any] = {"referral": taken, "uuid": uuid4(), **said(days, **changes)}
     fault = refuses(cast.asha, sessions.log_session, ValidationError, **asked)
     assert says in " ".join(fault.message_dict[field])
     assert count(CoachingSession) == 0
@@ -510,7 +550,7 @@ def test_a_session_that_cannot_be(
 
 def test_a_second_session_of_the_day_and_mode_is_named(cast: Cast, taken: Referral) -> None:
     logged(cast, taken, 1)
-    asked = {"referral": taken, "uuid": uuid4()}
+    asked: dict[str, Any] = {"referral": taken, "uuid": uuid4()}
     says = rf"A session on {day(1).day} \w+ {day(1).year} \(phone\) is recorded already"
     refuses(cast.asha, sessions.log_session, ValidationError, says, **asked, **said(1))
     logged(cast, taken, 1, mode="video")
@@ -529,7 +569,7 @@ def test_sessions_of_the_first_and_the_last_day_are_the_coachs_and_none_after(ca
 
 
 def test_only_the_coach_who_has_it_logs_a_session(cast: Cast, taken: Referral) -> None:
-    asked = {"referral": taken, "uuid": uuid4(), **said(1)}
+    asked: dict[str, Any] = {"referral": taken, "uuid": uuid4(), **said(1)}
     for person in (cast.mo, cast.sam, cast.lee, cast.ann, cast.zed, cast.nobody_yet):
         refuses(person, sessions.log_session, Refused, **asked)
     cast.nobody_yet.given(Role.COACH, cast.riverside, cast.coach_bo)
@@ -564,7 +604,12 @@ def test_a_session_is_withdrawn_with_a_reason_and_stays(cast: Cast, taken: Refer
 
 def test_a_session_is_corrected_by_withdrawing_it_and_recording_it_anew(cast: Cast, taken: Referral) -> None:
     session, token = logged(cast, taken, 1, note="First text"), uuid4()
-    asked = {"session": session, "because": "Wrong length", "uuid": token, **said(1, minutes=30, note="Second text")}
+    asked: dict[str, Any] = {
+        "session": session,
+        "because": "Wrong length",
+        "uuid": token,
+        **said(1, minutes=30, note="Second text"),
+    }
     corrected = do(cast.asha, sessions.correct_session, **asked)
     old = fresh(session)
     assert (old.note, old.voided_because, corrected.minutes) == ("First text", "Wrong length", 30)
@@ -583,7 +628,7 @@ def test_a_session_is_corrected_by_withdrawing_it_and_recording_it_anew(cast: Ca
 def test_a_correction_that_cannot_be_leaves_the_session_as_it_was(cast: Cast, taken: Referral) -> None:
     logged(cast, taken, 2)
     session = logged(cast, taken, 1)
-    asked = {"session": session, "because": "Wrong day", "uuid": uuid4()}
+    asked: dict[str, Any] = {"session": session, "because": "Wrong day", "uuid": uuid4()}
     refuses(cast.asha, sessions.correct_session, ValidationError, "is recorded already", **asked, **said(2))
     assert fresh(session).voided_at is None
 
@@ -594,7 +639,7 @@ def test_only_the_coach_who_had_it_that_day_corrects_or_withdraws(cast: Cast, ta
     do(cast.asha, referrals.hand_back, referral=taken, version=taken.version)
     given(cast, taken, cast.coach_bo)
     cast.nobody_yet.given(Role.COACH, cast.riverside, cast.coach_bo)
-    again = {"session": session, "because": "Mine now"}
+    again: dict[str, Any] = {"session": session, "because": "Mine now"}
     for person in (cast.nobody_yet, cast.mo, cast.sam, cast.lee, cast.zed):
         refuses(person, sessions.void_session, Refused, **again)
         refuses(person, sessions.correct_session, Refused, uuid=uuid4(), **again, **said(1))

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -204,7 +205,7 @@ def test_a_coach_whose_post_has_ended_is_refused_at_both_doors(cast: Cast) -> No
     leaves(cast, "BO", 1)
     with pytest.raises(NotImported):
         bring_in(cast, taken_today())
-    asked = {"referral": received(cast), "coach": cast.coach_bo, "day": today(), "version": 1}
+    asked: dict[str, Any] = {"referral": received(cast), "coach": cast.coach_bo, "day": today(), "version": 1}
     refuses(cast.mo, referrals.allocate, ActionRefused, "has no post at Riverside PCN", **asked)
 
 
@@ -216,7 +217,7 @@ def test_the_gate_does_not_ask_whose_clock_wrote_it(cast: Cast) -> None:
     with walls.lifted("tests"):
         Exemption.objects.update(voided_at=ahead)
         assert queries.readiness([cast.coach_bo.pk], today())[cast.coach_bo.pk].ready  # as known now, on a page
-    asked = {"referral": received(cast), "coach": cast.coach_bo, "day": today(), "version": 1}
+    asked: dict[str, Any] = {"referral": received(cast), "coach": cast.coach_bo, "day": today(), "version": 1}
     refuses(cast.mo, referrals.allocate, NotReady, **asked)
     with walls.lifted("tests"):
         assert ready_for_referrals([cast.coach_bo.pk], today()) == set()

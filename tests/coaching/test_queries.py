@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from coaching import queries
+from coaching import queries, rules
 from coaching.actions import referrals, sessions
 from coaching.models import CoachingSession
 from hwbc.kit.periods import today
@@ -71,7 +71,7 @@ def test_who_is_ready_stands_first_and_then_who_has_the_fewest_cases_an_hour(cas
     for n in range(2):
         given(cast, received(cast, f"H{n}"), half_time)  # 2 cases, 15 hours
     found = eligible(cast.mo, cast)
-    assert [(one.name, one.open_cases, one.hours_per_week, one.readiness.ready) for one in found] == [
+    assert [(one.name, one.open_cases, int(one.hours_per_week), one.readiness.ready) for one in found] == [
         ("More1 Coach", 0, 30, True), ("Asha Rahman", 3, 30, True), ("Half Time", 2, 15, True),
         ("More0 Coach", 0, 30, False), ("More2 Coach", 0, 30, False), ("Bo Lindqvist", 0, 30, False),
     ]  # fmt: skip
@@ -115,7 +115,7 @@ def test_as_at_another_day_and_moment(cast: Cast) -> None:
     assert (asha(day(41)).paused, asha(day(40)).paused, asha(day(20)).paused, asha(day(19)).paused) == (
         False, True, True, False,
     )  # fmt: skip
-    assert asha(day(30)).warnings == (*queries.rules.WARNINGS[:3], "on_long_absence")
+    assert asha(day(30)).warnings == (*rules.WARNINGS[:3], "on_long_absence")
     assert (asha().readiness.ready, asha(today(), before).readiness.ready) == (True, False)
 
 

@@ -13,12 +13,14 @@ from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.models import AuditEvent, Coach
 from tests.cast import Cast, Person
-from tests.facts import _trained, ago, bring_in, courses
+from tests.facts import ago, bring_in, courses
 
 
 def train(cast: Cast, *refs: str, **changes: str) -> None:
-    """These coaches have completed the four-day course; `changes` are columns of their training."""
-    bring_in(cast, {**courses(), "training": [{**_trained(ref), **changes} for ref in refs]})
+    """These coaches completed the four-day course 280 days ago; `changes` are columns of their training."""
+    attended = ";".join(ago(290 - n) for n in range(4))
+    done = {"course_ref": "HC4", "enrolled_on": ago(300), "attended_on": attended, "certificate_on": ago(280)}
+    bring_in(cast, {**courses(), "training": [{"coach_ref": ref, **done, **changes} for ref in refs]})
 
 
 def exempt(cast: Cast, ref: str, first: int = 10, last: int = -10) -> None:
