@@ -1,11 +1,13 @@
 """Who is coached, what was asked for them, who took it, and what was done: four things."""
 
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxLengthValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
-from hwbc.workforce.models import Coach, Fact, Named, OfCoach, Organisation, Period, Reached, Referenced
+from hwbc.workforce.models import Coach, Fact, Named, OfCoach, Organisation, Period, Reached, Referenced, User
 from hwbc.workforce.roles import Can
 
 
@@ -64,6 +66,21 @@ class Referral(Named, Referenced, OfPcn, Fact):
         ROUTINE = "routine", "Routine"
         URGENT = "urgent", "Urgent"
 
+    class Outcome(models.TextChoices):
+        """How a referral ends when it is closed here: a choice, because whoever oversees the PCN may read it.
+
+        The list is this service's own; a workbook may bring other words.
+        """
+
+        COMPLETED = "completed", "Coaching completed"
+        ENDED_EARLY = "ended_early", "Ended early by the person"
+        NO_CONTACT = "no_contact", "Could not be reached"
+        DECLINED = "declined", "Coaching declined"
+        REFERRED_BACK = "referred_back", "Referred back or on: need beyond scope"  # R-074
+        NOT_SUITABLE = "not_suitable", "Not a referral for coaching"
+        MOVED_AWAY = "moved_away", "Moved away"
+        DIED = "died", "Died"
+
     patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="referrals")
     practice = models.ForeignKey(Organisation, models.PROTECT, null=True, related_name="+")
     source = models.CharField(max_length=30, choices=Source)
@@ -100,6 +117,15 @@ class Allocation(Named, OfCoach, Period):
 
     referral = models.ForeignKey(Referral, models.PROTECT, related_name="allocations")
     pcn = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    allocated_by = models.ForeignKey(User, models.PROTECT, null=True, editable=False, related_name="+")
+    warnings = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        db_default=Value("{}"),  # an import writes none
+        blank=True,
+        editable=False,
+        help_text="What was warned of when it was made: codes of coaching.rules.warnings.",
+    )
     version = models.PositiveIntegerField(default=1, editable=False)
 
     wall = walls.either(walls.by_pcn(), walls.by_coach())
@@ -126,7 +152,11 @@ class Allocation(Named, OfCoach, Period):
 
 
 class CoachingSession(Named, OfPcn, Fact):
-    """One contact, or one that was meant to be. Only an attended one is a contact."""
+    """One contact, or one that was meant to be. Only an attended one is a contact.
+
+    What was said (`note`, `next_step`) is for those who care for the person, and for nobody else: it stands in this
+    table alone, behind its wall.
+    """
 
     class Mode(models.TextChoices):
         FACE_TO_FACE = "face_to_face", "Face to face"
@@ -141,11 +171,36 @@ class CoachingSession(Named, OfPcn, Fact):
         CANCELLED_BY_PATIENT = "cancelled_by_patient", "Cancelled by the patient"
         CANCELLED_BY_SERVICE = "cancelled_by_service", "Cancelled by the service"
 
+    class Activity(models.TextChoices):
+        """What was done, in the words of the national terms. No source confirms their SNOMED CT codes: none is kept."""
+
+        SESSION = "session", "Health coaching session"
+        SEEN = "seen", "Seen by health and wellbeing coach"
+        REFERRAL = "referral", "Referral to health and wellbeing coach"
+        DECLINED = "declined", "Health coaching declined"
+        PLAN_AGREED = "plan_agreed", "Personalised care and support plan agreed"
+        PLAN_REVIEWED = "plan_reviewed", "Review of personalised care and support plan"
+        PLAN_DECLINED = "plan_declined", "Personalised care and support planning declined"
+        SHARED_DECISION = "shared_decision", "Shared decision making"
+
+    class Progress(models.TextChoices):
+        """Towards the person's goals, as the two of them see it: words, because no scale is asked for."""
+
+        NONE = "none", "No progress yet"
+        SOME = "some", "Some progress"
+        GOOD = "good", "Good progress"
+        REACHED = "reached", "Goal reached"
+
     referral = models.ForeignKey(Referral, models.PROTECT, related_name="sessions")
     held_on = models.DateField()
     mode = models.CharField(max_length=20, choices=Mode)
     minutes = models.PositiveIntegerField()
     outcome = models.CharField(max_length=30, choices=Outcome)
+    # A workbook brings none of these.
+    note = models.TextField(blank=True, default="", db_default="", validators=[MaxLengthValidator(10_000)])
+    next_step = models.CharField(max_length=300, blank=True, default="", db_default="")
+    activity = models.CharField("code", max_length=30, choices=Activity, blank=True, default="", db_default="")
+    goal_progress = models.CharField(max_length=10, choices=Progress, blank=True, default="", db_default="")
 
     wall = walls.by_care()
     read_by = Can.SEE_PATIENTS

@@ -14,7 +14,14 @@ warnings.filterwarnings("ignore", message="You're running the worker with superu
 
 app = Celery("hwbc")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["hwbc.standards"])
+app.autodiscover_tasks(["hwbc.standards", "hwbc.compliance"])
+
+# Seconds, and no time of day: a job asks the database what is to be done by now (hwbc.standards.queries.CHECKED_FROM).
+# A message that nobody took expires before the next one, so that none pile up while the worker is away.
+app.conf.beat_schedule = {
+    "heartbeat": {"task": "hwbc.standards.tasks.heartbeat", "schedule": 60.0, "options": {"expires": 55}},
+    "checks": {"task": "hwbc.compliance.tasks.checks", "schedule": 120.0, "options": {"expires": 110}},
+}
 
 
 @setup_logging.connect

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from hwbc.workforce import walls
-from hwbc.workforce.models import Fact, Named, OfCoach, Period, Referenced
+from hwbc.workforce.models import Fact, Named, OfCoach, Period, Referenced, User
 
 
 class Course(Named, Referenced):
@@ -129,6 +129,9 @@ class Exemption(Named, OfCoach, Period):
     course = models.ForeignKey(Course, models.PROTECT, null=True, related_name="+")
     reason = models.TextField()
     approved_by = models.CharField(max_length=200)
+    approver = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", help_text="Who approved it here; a workbook brings a name."
+    )
     version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta(Period.Meta):

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
 
@@ -154,7 +154,7 @@ def address(path: str, day: date, known: datetime | None) -> str:
     return f"{parts.path}?{query}" if query else parts.path
 
 
-View = Callable[Concatenate[Request, AsAt, P], HttpResponse]
+View = Callable[Concatenate[Request, AsAt, P], HttpResponseBase]
 
 
 def any_day(view: View[P]) -> Callable[Concatenate[Request, P], HttpResponseBase]:

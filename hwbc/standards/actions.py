@@ -1,20 +1,26 @@
-"""The only code that writes standards, flags, runs and the pulse."""
+"""The only code that writes standards, flags, runs, what somebody is told, and the pulse."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, models
+from django.db.models import Q
 from django.utils import timezone
 
 from hwbc.kit.queue import nudge
-from hwbc.standards.models import Flag, FlagEvent, Heartbeat, Run, Standard, StandardNumber
+from hwbc.standards.models import Check, Flag, FlagEvent, Heartbeat, Notification, Run, Standard, StandardNumber
 from hwbc.standards.presets import PRESETS, source
+from hwbc.standards.queries import CHECKS_LOCK, moment
 from hwbc.standards.rules import NUMBER_KEYS
 from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action, upkeep
-from hwbc.workforce.models import Organisation
+from hwbc.workforce.models import Coach, Grant, Organisation, User
+from hwbc.workforce.queries import covers
+from hwbc.workforce.roles import Role
 
 
 class Red(NamedTuple):
@@ -36,6 +42,10 @@ class Seen(NamedTuple):
 
 class TooEarly(Exception):
     """Checks are asked for a day before the last run's: they would clear flags with old facts."""
+
+
+class TurnTaken(Exception):
+    """A run was taken for dead before it came to work, and another one has begun in its place."""
 
 
 @action("standard.load")
@@ -73,71 +83,139 @@ def start_run(actor: Actor, line: Line, *, kind: str, day: date, organisation: O
 @action("run.fail")
 def fail_run(actor: Actor, line: Line, *, run: Run) -> None:
     """A run ended by an error; what it had done was undone."""
-    Run.objects.filter(pk=run.pk).update(outcome=Run.Outcome.FAILED, ended_at=timezone.now())
+    _end(run, Run.Outcome.FAILED, ended_at=timezone.now())
     line.about(run)
 
 
+@action("run.interrupt")
+def interrupt_run(actor: Actor, line: Line, *, run: Run) -> None:
+    """A run says that it is running and is not: what it had done was undone with its process, nobody knows when."""
+    _end(run, Run.Outcome.INTERRUPTED)
+    line.about(run)
+
+
+def _end(run: Run, outcome: str, **values: Any) -> None:
+    Run.objects.filter(pk=run.pk, outcome=Run.Outcome.RUNNING).update(outcome=outcome, **values)
+
+
+# --- Flags -----------------------------------------------------------------------------------------------------------
+
 _STAGE = """
-drop table if exists pg_temp.seen;
 create temporary table seen (coach_id bigint, rule text, state text, since date, due_on date) on commit drop
 """
+# Each answers with the number of flags by rule; `coaches` are those that were looked at, null everybody.
 _RAISE = """
 with raised as (
     insert into standards_flag (uuid, coach_id, rule, state, since, due_on, raised_on, raised_at)
     select gen_random_uuid(), coach_id, rule, state, since, due_on, %(day)s, %(now)s from seen
      order by coach_id, rule
     on conflict (coach_id, rule) where cleared_at is null do nothing
-    returning id, coach_id
+    returning id, coach_id, rule
+), noted as (
+    insert into standards_flagevent (flag_id, coach_id, what, at, run_id, untold)
+    select id, coach_id, 'raised', %(now)s, %(run)s, true from raised
 )
-insert into standards_flagevent (flag_id, coach_id, what, at, run_id)
-select id, coach_id, 'raised', %(now)s, %(run)s from raised
+select rule, count(*) from raised group by rule
 """
 _RENEW = """
-update standards_flag f set state = s.state, since = s.since, due_on = s.due_on
-  from seen s
- where s.coach_id = f.coach_id and s.rule = f.rule and f.cleared_at is null
-   and (f.state, f.since, f.due_on) is distinct from (s.state, s.since, s.due_on)
+with renewed as (
+    update standards_flag f set state = s.state, since = s.since, due_on = s.due_on
+      from seen s
+     where s.coach_id = f.coach_id and s.rule = f.rule and f.cleared_at is null
+       and (f.state, f.since, f.due_on) is distinct from (s.state, s.since, s.due_on)
+    returning f.rule
+)
+select rule, count(*) from renewed group by rule
 """
 _CLEAR = """
 with cleared as (
     update standards_flag f set cleared_on = %(day)s, cleared_at = %(now)s
-     where f.cleared_at is null
+     where f.cleared_at is null and (%(coaches)s::bigint[] is null or f.coach_id = any(%(coaches)s::bigint[]))
        and not exists (select 1 from seen s where s.coach_id = f.coach_id and s.rule = f.rule)
-    returning id, coach_id
+    returning id, coach_id, rule
+), noted as (
+    insert into standards_flagevent (flag_id, coach_id, what, at, run_id)
+    select id, coach_id, 'cleared', %(now)s, %(run)s from cleared
 )
-insert into standards_flagevent (flag_id, coach_id, what, at, run_id)
-select id, coach_id, 'cleared', %(now)s, %(run)s from cleared
+select rule, count(*) from cleared group by rule
+"""
+_OPEN = """
+select rule, count(*) from standards_flag f
+ where f.cleared_at is null and (%(coaches)s::bigint[] is null or f.coach_id = any(%(coaches)s::bigint[]))
+ group by rule
 """
 
 
+def _apply(red: Iterable[Red], day: date, *, run: Run | None, coaches: list[int] | None) -> dict[str, Any]:
+    """Make the open flags of these coaches (None: of everybody) equal to what is red. The lock is the caller's."""
+    parameters = {"day": day, "now": timezone.now(), "run": run and run.pk, "coaches": coaches}
+    by_check: dict[Check, Counter[str]] = {check: Counter() for check in Check}
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGE)
+        with cursor.copy("copy seen from stdin") as copy:
+            for row in red:
+                copy.write_row(row)
+        for what, statement in (("raised", _RAISE), ("changed", _RENEW), ("cleared", _CLEAR), ("open", _OPEN)):
+            cursor.execute(statement, parameters)
+            for rule, count in cursor.fetchall():
+                by_check[Check.of(rule)][what] += count
+        cursor.execute("drop table seen")  # for whoever comes next in this transaction, under whatever role
+    checks = {
+        check.value: {what: counted[what] for what in ("raised", "changed", "cleared", "open")}
+        for check, counted in by_check.items()
+    }
+    return {**sum(by_check.values(), Counter()), "checks": checks}
+
+
+def _refuse_an_earlier_day(day: date) -> None:
+    last = Run.objects.filter(kind=Run.Kind.CHECKS, outcome=Run.Outcome.DONE).order_by("-day").first()
+    if last is not None and day < last.day:
+        raise TooEarly(f"The last checks were for {last.day:%d/%m/%Y}; an earlier day can only be a dry run.")
+
+
 @action("run.checks")
-def apply_checks(actor: Actor, line: Line, *, run: Run, look: Callable[[], Seen]) -> dict[str, int]:
-    """Make the open flags equal to what is red: raise what is missing, clear what is red no more, exactly once.
+def apply_checks(actor: Actor, line: Line, *, run: Run, look: Callable[[], Seen]) -> dict[str, Any]:
+    """Make the open flags equal to what is red: raise what is missing, clear what is red no more, exactly once; and
+    tell whoever is to know of what was raised.
 
     Runs at the same time wait for each other, and the partial unique index holds even where they would not. `look` is
     called when the waiting is over: what was seen before another run wrote would undo what that one saw.
-    Raises TooEarly for a day before the last finished run's.
+    Raises TooEarly for a day before the last finished run's, and TurnTaken. The walls are lifted by the caller.
     """
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtext('hwbc.checks'))")
-        last = Run.objects.filter(kind=Run.Kind.CHECKS, outcome=Run.Outcome.DONE).order_by("-day").first()
-        if last is not None and run.day < last.day:
-            raise TooEarly(f"The last checks were for {last.day:%d/%m/%Y}; an earlier day can only be a dry run.")
-        seen = look()
-        cursor.execute(_STAGE)
-        with cursor.copy("copy seen from stdin") as copy:
-            for row in seen.red:
-                copy.write_row(row)
-        parameters: dict[str, Any] = {"day": run.day, "now": timezone.now(), "run": run.pk}
-        counts = {"coaches": seen.coaches}
-        for what, statement in (("raised", _RAISE), ("changed", _RENEW), ("cleared", _CLEAR)):
-            cursor.execute(statement, parameters)
-            counts[what] = cursor.rowcount
-        cursor.execute("select count(*) from standards_flag where cleared_at is null")
-        counts["open"] = cursor.fetchone()[0]
-    Run.objects.filter(pk=run.pk).update(outcome=Run.Outcome.DONE, ended_at=timezone.now(), counts=counts)
+        cursor.execute(f"select pg_advisory_xact_lock({CHECKS_LOCK})")
+    if not Run.objects.filter(pk=run.pk, outcome=Run.Outcome.RUNNING).exists():
+        raise TurnTaken("Another run began at the same moment. Look what it did, and start again if need be.")
+    _refuse_an_earlier_day(run.day)
+    seen = look()
+    counts = {"coaches": seen.coaches, "raised": 0, "changed": 0, "cleared": 0, "open": 0}
+    counts |= _apply(seen.red, run.day, run=run, coaches=None)
+    counts["told"] = _tell_of_raised_flags(run.day)
+    _end(run, Run.Outcome.DONE, ended_at=timezone.now(), counts=counts)
     line.about(run, **counts)
     return counts
+
+
+@action("flag.check")
+def check_flags(
+    actor: Actor, line: Line, *, coaches: Collection[int], day: date, look: Callable[[], Seen]
+) -> dict[str, int]:
+    """Make the open flags of these coaches, whom the scope shows, equal to what is red now; touch nobody else's.
+
+    Beside other entries, but one coach at a time, and never beside a run: whoever looked first and wrote last would
+    undo what the other saw. So this may wait for a run to end. It comes last in a transaction, once and for all its
+    coaches: an entry that went on to ask for other locks could wait for one that waits for it. Whoever else locks a
+    coach does it `for no key update`, or a run would have to wait for them. Raises TooEarly, as a run does.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"select pg_advisory_xact_lock_shared({CHECKS_LOCK})")
+    locked = list(Coach.objects.filter(pk__in=coaches).order_by("pk").select_for_update(no_key=True))
+    _refuse_an_earlier_day(day)
+    counts = _apply(look().red, day, run=None, coaches=[coach.pk for coach in locked])
+    done = {what: counts.get(what, 0) for what in ("raised", "changed", "cleared", "open")}
+    others = {"coaches": [str(coach.uuid) for coach in locked]} if len(locked) > 1 else {}
+    line.about(locked[0], **done, **others)
+    return done
 
 
 @action("flag.acknowledge")
@@ -162,6 +240,142 @@ def acknowledge(actor: Actor, line: Line, *, flag: Flag, note: str) -> FlagEvent
         return last
     event.save()
     return event
+
+
+# --- What somebody is told -------------------------------------------------------------------------------------------
+
+# Whose supervision a rule is about: who is told of it, beside the coach and the managers of the PCN.
+_SUPERVISORS: Mapping[str, Role] = {
+    "supervision.line": Role.LINE_SUPERVISOR,
+    "supervision.appraisal": Role.LINE_SUPERVISOR,
+    "supervision.named.line": Role.LINE_SUPERVISOR,
+    "supervision.clinical": Role.CLINICAL_SUPERVISOR,
+    "supervision.named.clinical": Role.CLINICAL_SUPERVISOR,
+    "supervision.health_coaching": Role.COACHING_SUPERVISOR,
+    "supervision.named.health_coaching": Role.COACHING_SUPERVISOR,
+    "supervision.supervisor_eligible": Role.COACHING_SUPERVISOR,
+}
+_LIVE = """
+    g.revoked_at is null and g.starts_on <= %(day)s and (g.ends_on is null or g.ends_on >= %(day)s)
+"""
+_TELL = f"""
+with news as (
+    update standards_flagevent set untold = false where untold returning flag_id
+), raised as materialized (
+    select f.id, f.uuid, f.coach_id, f.rule, f.state, f.since, f.due_on
+      from news n join standards_flag f on f.id = n.flag_id
+     where f.cleared_at is null  -- one that was cleared before anybody heard of it is no news
+), theirs as (
+    select r.id, g.user_id
+      from raised r
+      left join unnest(%(rules)s::text[], %(roles)s::text[]) as s (rule, role) on s.rule = r.rule
+      join workforce_grant g on g.coach_id = r.coach_id and (g.role = 'coach' or g.role = s.role) and {_LIVE}
+    union
+    select r.id, g.user_id
+      from raised r
+      join workforce_post p on p.coach_id = r.coach_id and {covers("p")}
+      join workforce_grant g on g.organisation_id = p.pcn_id and g.role = 'pcn_manager' and {_LIVE}
+)
+insert into standards_notification (uuid, user_id, made_at, kind, key, coach_id, record, facts)
+select gen_random_uuid(), t.user_id, %(now)s, 'flag_raised', r.uuid::text, r.coach_id, r.uuid,
+       jsonb_build_object('rule', r.rule, 'state', r.state, 'since', r.since, 'due_on', r.due_on)
+  from theirs t
+  join raised r on r.id = t.id
+  join workforce_user u on u.id = t.user_id and u.is_active
+ order by t.user_id, r.id
+on conflict do nothing
+"""  # noqa: S608  put together from constants of ours; every value is a parameter
+
+
+def _tell_of_raised_flags(day: date) -> int:
+    """Tell of every flag that was raised and nobody was told of; answers how many notifications that made."""
+    now = moment(None)
+    roles = {"rules": [*_SUPERVISORS], "roles": [role.value for role in _SUPERVISORS.values()]}
+    with connection.cursor() as cursor:
+        # Rows written a moment ago have no statistics yet: a plan of nested loops, made without them, takes minutes.
+        cursor.execute("set local enable_nestloop = off")
+        cursor.execute(_TELL, {"day": day, "known": now, "now": now, **roles})
+        made = cursor.rowcount
+        cursor.execute("set local enable_nestloop to default")
+    return made
+
+
+@upkeep("follows from flags whose raising is in the audit; each row is itself the record of who was told")
+def tell_of_raised_flags(*, day: date) -> int:
+    """Tell the coach, the supervisors of that kind and the managers of the PCN, once, of what an entry has raised.
+
+    A run tells of its own. Answers how many notifications that made. The walls are lifted by the caller.
+    """
+    return _tell_of_raised_flags(day)
+
+
+@upkeep("follows from what an action has done, which is in the audit; each row is itself the record of who was told")
+def tell(
+    users: Iterable[int],
+    *,
+    kind: str,
+    key: str,
+    coach: int | None = None,
+    record: UUID | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Tell these users something, each of them once: what has the same `kind` and `key` was told already.
+
+    `facts` are codes and dates (ISO), never free text. What is told is not read back: somebody else's is not shown.
+    """
+    Notification.objects.bulk_create(
+        (
+            Notification(user_id=user, kind=kind, key=key, coach_id=coach, record=record, facts=dict(facts or {}))
+            for user in sorted(set(users))
+        ),
+        ignore_conflicts=True,
+    )
+
+
+@upkeep("an alarm is nobody's decision; each row is itself the record of who was told")
+def tell_checks_missed(*, day: date, last: date | None, on: date) -> None:
+    """Tell every hub administrator and PCN manager, once, that a day passed without checks since the last ones.
+
+    `on`: the day on which this is said, and on which they have that role. The walls are lifted by the caller.
+    """
+    if Notification.objects.filter(kind=Notification.Kind.CHECKS_MISSED, key=day.isoformat()).exists():
+        return
+    told = Grant.objects.filter(
+        Q(ends_on=None) | Q(ends_on__gte=on),
+        role__in=(Role.HUB_ADMIN, Role.PCN_MANAGER),
+        revoked_at=None,
+        starts_on__lte=on,
+        user__is_active=True,
+    )
+    tell(
+        told.values_list("user", flat=True),
+        kind=Notification.Kind.CHECKS_MISSED,
+        key=day.isoformat(),
+        facts={"day": day.isoformat(), "last": last.isoformat() if last else None},
+    )
+
+
+@action("notification.read")
+def mark_read(actor: Actor, line: Line, *, notification: Notification) -> None:
+    """Somebody has read what they were told; twice is once. Only one's own: of somebody else's, nothing changes."""
+    _unread(actor).filter(pk=notification.pk).update(read_at=timezone.now())
+    line.about(notification)
+
+
+@action("notification.read_all")
+def mark_all_read(actor: Actor, line: Line) -> int:
+    """Somebody has read everything that they see of what they were told; answers how much they had not."""
+    count = _unread(actor).update(read_at=timezone.now())
+    line.about(User.objects.get(pk=actor.user_id), count=count)
+    return count
+
+
+def _unread(actor: Actor) -> models.QuerySet[Notification]:
+    rows: models.QuerySet[Notification] = Notification.objects.for_actor(actor).filter(read_at=None)
+    return rows
+
+
+# --- The pulse -------------------------------------------------------------------------------------------------------
 
 
 @upkeep("a pulse is nobody's decision")

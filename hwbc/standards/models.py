@@ -1,11 +1,15 @@
 """What is asked (standards and their numbers), where it is not met (flags), and the jobs that look (runs)."""
 
+import uuid
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from hwbc.workforce import walls
-from hwbc.workforce.models import Named, OfCoach, Organisation, Period, User, no_overlap
+from hwbc.workforce.access import Actor
+from hwbc.workforce.models import Coach, Named, OfCoach, Organisation, Period, Reached, User, no_overlap
+from hwbc.workforce.roles import Can
 
 
 class Standard(Named, Period):
@@ -47,8 +51,27 @@ class StandardNumber(models.Model):
         return f"{self.key} = {self.value}"
 
 
+class Check(models.TextChoices):
+    """What the nightly checks look for. One run looks for all of it, for the facts are gathered once."""
+
+    SUPERVISION = "supervision", "Overdue supervision, and supervisors"
+    REFERRALS = "referrals", "Untrained coaches who take referrals or are claimed for"
+    TRAINING = "training", "Required training"
+
+    @classmethod
+    def of(cls, rule: str) -> "Check":
+        """The check that a rule belongs to."""
+        if rule.startswith("supervision."):
+            return cls.SUPERVISION
+        return cls.TRAINING if rule.startswith("training.required:") else cls.REFERRALS
+
+
 class Run(Named):
-    """Every long job: what it was, for which day or whom, how far it is and how it ended."""
+    """Every long job: what it was, for which day or whom, how far it is and how it ended.
+
+    The counts of checks: coaches looked at, flags raised, changed, cleared and then open, people told; and under
+    "checks" the same of the flags for each `Check`.
+    """
 
     class Kind(models.TextChoices):
         CHECKS = "checks", "Compliance checks"
@@ -58,6 +81,7 @@ class Run(Named):
         RUNNING = "running", "Running"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
+        INTERRUPTED = "interrupted", "Interrupted"  # its process died, or another took its turn; it changed nothing
 
     kind = models.CharField(max_length=20, choices=Kind)
     day = models.DateField(help_text="Today in London, computed once, when the run began.")
@@ -65,7 +89,7 @@ class Run(Named):
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
+    outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.RUNNING)
     counts = models.JSONField(default=dict, help_text="What it looked at and did, as numbers.")
 
     wall = walls.open_to_all("numbers of a job, about nobody")
@@ -111,7 +135,11 @@ class Flag(Named, OfCoach):
 
 
 class FlagEvent(OfCoach):
-    """What happened to a flag: raised, acknowledged, cleared."""
+    """What happened to a flag: raised, acknowledged, cleared.
+
+    `untold`: a flag that was raised, and nobody has been told yet. Who is to be told is known to the checks alone,
+    which see every grant; a flag that somebody's entry has raised waits for them, a few minutes at most.
+    """
 
     class What(models.TextChoices):
         RAISED = "raised", "Raised"
@@ -127,11 +155,61 @@ class FlagEvent(OfCoach):
         max_length=500, blank=True, default="", db_default="", help_text="What is being done about it."
     )
 
+    untold = models.BooleanField(default=False, db_default=False, editable=False)
+
     class Meta:
         ordering = ["at", "id"]
+        indexes = [models.Index(fields=["flag"], condition=Q(untold=True), name="standards_flagevent_untold")]
 
     def __str__(self) -> str:
         return f"{self.what} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Notification(models.Model):
+    """Something that somebody is told, once. The text is made when it is shown (hwbc.compliance.notices).
+
+    `key` says what it is about: nobody is told the same thing twice, however often and by whomever it is said. A mail
+    can follow from these rows; it never replaces one.
+    """
+
+    class Kind(models.TextChoices):
+        FLAG_RAISED = "flag_raised", "Flag raised"
+        REFERRAL_ALLOCATED = "referral_allocated", "Referral allocated"
+        CHECKS_MISSED = "checks_missed", "Checks missed"
+
+    # Made here, not by the database: whoever tells somebody else may not read the row that it would return.
+    uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    made_at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=30, choices=Kind)
+    key = models.CharField(max_length=80)
+    coach = models.ForeignKey(Coach, models.PROTECT, null=True, related_name="+")
+    record = models.UUIDField(null=True, help_text="The flag or referral that it is about.")
+    facts = models.JSONField(default=dict, help_text="Codes and dates only, no free text.")
+    read_at = models.DateTimeField(null=True)
+
+    objects = Reached.as_manager()
+
+    wall = walls.inbox()
+    read_by = None  # one's own, whatever one's roles
+
+    class Meta:
+        ordering = ["-made_at", "uuid"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "kind", "key"], name="standards_notification_never_told_twice")
+        ]
+        indexes = [
+            models.Index(fields=["user", "-made_at"], name="standards_notification_newest"),
+            models.Index(fields=["user"], condition=Q(read_at__isnull=True), name="standards_notification_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+    @staticmethod
+    def reached_by(actor: Actor, can: Can | None) -> Q:
+        """One's own; and what is about a coach only for as long as one reaches them."""
+        return Q(user=actor.user_id) & (Q(coach=None) | Q(coach__in=actor.coaches(Can.SEE_STANDING)))
 
 
 class Heartbeat(models.Model):

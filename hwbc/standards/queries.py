@@ -1,14 +1,17 @@
-"""Which numbers are asked where on a day; and whether the background jobs are alive."""
+"""Which numbers are asked where on a day; what the checks did, and whether the background jobs are alive; the news."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 
-from hwbc.standards.models import Heartbeat, Run
+from hwbc.standards.models import Check, FlagEvent, Heartbeat, Notification, Run
 from hwbc.standards.presets import WDF
 from hwbc.standards.rules import Numbers
+from hwbc.workforce.access import Actor
+from hwbc.workforce.models import Reached
 from hwbc.workforce.queries import covers
 
 # Beat asks every minute; three missed ones are no accident.
@@ -96,6 +99,9 @@ def moment(known: datetime | None) -> datetime:
     return known or timezone.now()
 
 
+# --- The checks: what was done, and whether it was done in time ------------------------------------------------------
+
+CHECKED_FROM = time(2)  # London: when a day's checks begin, if somebody is there to begin them
 CHECKED_BY = time(7)  # London: by then today's checks have run; before it, yesterday's are enough
 
 
@@ -109,7 +115,137 @@ class LastChecks:
 
 def last_checks(now: datetime) -> LastChecks:
     """The last finished checks as at a moment."""
+    run = _checks().filter(outcome=Run.Outcome.DONE).order_by("-day", "-started_at").first()
+    return LastChecks(run, run is None or run.day < expected_on(now))
+
+
+def expected_on(now: datetime) -> date:
+    """The last day whose checks are to be done by a moment."""
     local = timezone.localtime(now)
-    expected = local.date() if local.time() >= CHECKED_BY else local.date() - timedelta(days=1)
-    run = Run.objects.filter(kind=Run.Kind.CHECKS, outcome=Run.Outcome.DONE).order_by("-day", "-started_at").first()
-    return LastChecks(run, run is None or run.day < expected)
+    return local.date() if local.time() >= CHECKED_BY else local.date() - timedelta(days=1)
+
+
+def _checks() -> models.QuerySet[Run]:
+    return Run.objects.filter(kind=Run.Kind.CHECKS)
+
+
+class Entry(NamedTuple):
+    """One check in the ledger: the last run that was begun, and what the last one that was finished found."""
+
+    check: Check
+    day: date | None  # of the last run that was begun; None where none ever was, as in what follows
+    started_at: datetime | None
+    ended_at: datetime | None  # None too where it runs, or its process died
+    outcome: Run.Outcome | None
+    done_on: date | None  # the day of the last run that was finished, and what it looked at and did
+    looked_at: int | None  # coaches
+    raised: int | None  # flags
+    cleared: int | None
+    open: int | None
+    missed: bool  # no run was finished for the last day that should have one
+
+
+def ledger(now: datetime) -> list[Entry]:
+    """Each nightly check as at a moment: when it last ran, what it looked at, raised and cleared, and if it was missed.
+
+    Today's is missed from CHECKED_BY on, yesterday's before it. Computed when it is asked: it is right also where the
+    worker that would raise the alarm is dead.
+    """
+    last = _checks().order_by("-started_at", "-pk").first()
+    done = last_checks(now)
+    counts = done.run.counts if done.run else {}
+    return [
+        Entry(
+            check,
+            day=last.day if last else None,
+            started_at=last.started_at if last else None,
+            ended_at=last.ended_at if last else None,
+            outcome=Run.Outcome(last.outcome) if last else None,
+            done_on=done.run.day if done.run else None,
+            looked_at=counts.get("coaches"),
+            raised=of.get("raised"),
+            cleared=of.get("cleared"),
+            open=of.get("open"),
+            missed=done.missed,
+        )
+        for check in Check
+        for of in [counts.get("checks", {}).get(check, {})]
+    ]
+
+
+class Overdue(NamedTuple):
+    """Checks that were not made: the last day without them, and the last one with them, if there was one."""
+
+    day: date
+    last: date | None
+
+
+def overdue(now: datetime) -> list[Overdue]:
+    """Of today and yesterday, the days whose checks were to be done by a moment and never were.
+
+    Yesterday counts from the first day that was checked at all: a new service has missed nothing.
+    """
+    today = timezone.localdate(now)
+    yesterday = today - timedelta(days=1)
+    days = list(
+        _checks().filter(outcome=Run.Outcome.DONE).order_by("-day").values_list("day", flat=True).distinct()[:2]
+    )
+    found = []
+    if not (days and days[0] >= today) and expected_on(now) == today:
+        found.append(Overdue(today, days[0] if days else None))
+    before = next((day for day in days if day < today), None)
+    if before is not None and before < yesterday:
+        found.append(Overdue(yesterday, before))
+    return found
+
+
+# The locks of the checks, each held to the end of its transaction.
+#   checks: one run at a time holds it alone, while it looks and writes. Checks of a few coaches share it: they look and
+#           write beside each other, and never beside a run.
+#   tick:   whoever decides whether a run is to begin holds it alone, for a moment.
+# Always in this order: tick, checks, then coaches by number. A run takes no lock on a coach that an entry holds.
+CHECKS_LOCK = "hashtext('hwbc.checks')"
+TICK_LOCK = "hashtext('hwbc.tick')"
+
+
+def nobody_at_work() -> bool:
+    """Whether no run of the checks is at work or waits for its turn, and nobody else is asking; keeps it so meanwhile.
+
+    A run holds its lock for as long as it works and asks for it while it waits, and PostgreSQL lets go of it when the
+    run's process dies: where the lock can be shared, whatever still says "running" is dead, or has not come to ask.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"select pg_try_advisory_xact_lock({TICK_LOCK})")
+        if not cursor.fetchone()[0]:
+            return False
+        cursor.execute(f"select pg_try_advisory_xact_lock_shared({CHECKS_LOCK})")
+        return bool(cursor.fetchone()[0])
+
+
+def said_to_be_running() -> list[Run]:
+    """The checks that say that they are running."""
+    return list(_checks().filter(outcome=Run.Outcome.RUNNING).order_by("pk"))
+
+
+def is_done(day: date) -> bool:
+    """Whether the checks of a day, or of a later one, were finished."""
+    return _checks().filter(outcome=Run.Outcome.DONE, day__gte=day).exists()
+
+
+def somebody_is_untold() -> bool:
+    """Whether a flag was raised of which nobody has been told yet. Needs the walls lifted."""
+    return FlagEvent.objects.filter(untold=True).exists()
+
+
+# --- What somebody is told -------------------------------------------------------------------------------------------
+
+
+def notifications(actor: Actor) -> Reached:
+    """What somebody was told, the newest first, with the coach. What is about a coach goes with the access to them."""
+    rows: Reached = Notification.objects.for_actor(actor).select_related("coach")
+    return rows
+
+
+def unread_count(actor: Actor) -> int:
+    """How much of it they have not read."""
+    return Notification.objects.for_actor(actor).filter(read_at=None).count()

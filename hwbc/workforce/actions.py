@@ -1,16 +1,31 @@
 """The only code that writes people, places and access."""
 
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 
-from hwbc.workforce.access import Actor
+from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.audit import Line, action
-from hwbc.workforce.models import Coach, Grant, Organisation, Post, User
+from hwbc.workforce.models import Absence, Coach, Grant, Organisation, Post, User
+from hwbc.workforce.recording import (
+    Faults,
+    anew,
+    corrected_before,
+    holds,
+    last_day,
+    reached,
+    sent_before,
+    stated,
+    tidy,
+    withdraw,
+)
 from hwbc.workforce.roles import HELD_AT, SUPERVISORS, Can, Role
+from hwbc.workforce.versions import content
 
 
 @action("organisation.add")
@@ -182,3 +197,183 @@ def set_password(actor: Actor, line: Line, *, user: User, password: str) -> None
     user.set_password(password)
     user.save(update_fields=["password"])
     line.about(user)
+
+
+# --- Posts and absences ---------------------------------------------------------------------------------------------
+#
+# Neither has a form's token: that two of a coach's posts at a PCN, or two absences, share no day makes a second row
+# impossible, and the same answers sent again return the row that is there.
+
+
+_NOT_WITHIN = (
+    "The change has to begin after the first day of the post, {}, and within it. "
+    "What was wrong from the first day on is corrected instead."
+)
+
+
+@action("post.add")
+def add_post(
+    actor: Actor,
+    line: Line,
+    *,
+    coach: Coach,
+    pcn: Organisation,
+    starts_on: date,
+    hours_per_week: Decimal | float,
+    funding: str,
+    employer: Organisation | None = None,
+    ends_on: date | None = None,
+) -> Post:
+    """Record another post of a coach, at a PCN of the actor's; the PCN employs them unless said otherwise.
+
+    Raises ValidationError, and Refused.
+    """
+    _reach_post(actor, coach, pcn)
+    post = Post(
+        coach=coach,
+        pcn=pcn,
+        employer=employer or pcn,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        hours_per_week=hours_per_week,
+        funding=funding,
+    )
+    tidy(post)
+    sent = sent_before(post)
+    post = sent or _insert_post(line, post)
+    line.about(post, at=pcn, coach=str(coach.uuid), again=sent is not None)
+    return post
+
+
+@action("post.end")
+def end_post(actor: Actor, line: Line, *, post: Post, ends_on: date | None, version: int) -> Post:
+    """Record the last day of a post; None: it goes on after all. Raises ValidationError, Refused and Stale."""
+    _reach_post(actor, post.coach, post.pcn)
+    ended = last_day(line, post, version, ends_on, "post", "coach", "pcn")
+    line.about(ended, at=post.pcn, coach=str(post.coach.uuid), ends_on=str(ends_on or ""), was=post.pk)
+    return ended
+
+
+@action("post.change")
+def change_post(
+    actor: Actor,
+    line: Line,
+    *,
+    post: Post,
+    starts_on: date,
+    hours_per_week: Decimal | float,
+    funding: str,
+    version: int,
+) -> Post:
+    """New hours or funding from a day on: the post ends the day before, and another one, returned, goes on from it.
+
+    The two are one employment: no clock restarts. Raises ValidationError, Refused and Stale.
+    """
+    _reach_post(actor, post.coach, post.pcn)
+    changed = anew(post, starts_on=starts_on, hours_per_week=hours_per_week, funding=funding)
+    tidy(changed)
+    said = {"starts_on": starts_on, "hours_per_week": changed.hours_per_week, "funding": changed.funding}
+    there = Post.objects.filter(coach=post.coach, pcn=post.pcn, employer=post.employer, voided_at=None, **said)
+    done = there.exclude(pk=post.pk).first()  # sent before: by now the post ends the day before
+    if done is None:
+        line.unchanged(post, version, **said)
+        if starts_on <= post.starts_on or (post.ends_on is not None and starts_on > post.ends_on):
+            raise ValidationError({"starts_on": _NOT_WITHIN.format(date_format(post.starts_on))})
+        last_day(line, post, version, starts_on - timedelta(days=1), "post", "coach", "pcn")
+        done = _insert_post(line, changed)
+    line.about(done, at=post.pcn, coach=str(post.coach.uuid), was=post.pk)
+    return done
+
+
+@action("post.correct")
+def correct_post(
+    actor: Actor,
+    line: Line,
+    *,
+    post: Post,
+    because: str,
+    version: int,
+    starts_on: date,
+    ends_on: date | None,
+    employer: Organisation,
+    hours_per_week: Decimal | float,
+    funding: str,
+) -> Post:
+    """What was recorded of a post was wrong: it is voided and recorded anew. The PCN stays.
+
+    Raises ValidationError, Refused and Stale.
+    """
+    _reach_post(actor, post.coach, post.pcn)
+    correct = anew(
+        post, starts_on=starts_on, ends_on=ends_on, employer=employer, hours_per_week=hours_per_week, funding=funding
+    )
+    tidy(correct)
+    done = corrected_before(post, correct)
+    if done is None:
+        line.void(post, stated(because), version, **content(correct))
+        done = _insert_post(line, correct)
+    line.about(done, at=post.pcn, coach=str(post.coach.uuid), was=post.pk)
+    return done
+
+
+@action("post.void")
+def void_post(actor: Actor, line: Line, *, post: Post, because: str, version: int) -> None:
+    """A post was recorded that never was. Raises ValidationError, Refused and Stale."""
+    _reach_post(actor, post.coach, post.pcn)
+    if not Post.objects.filter(coach=post.coach, voided_at=None).exclude(pk=post.pk).exists():
+        raise ValidationError(
+            f"{post.coach.name} has no other post, and without one nobody would find them here. Correct this one."
+        )
+    withdraw(actor, line, post, because, version)
+    line.about(post, at=post.pcn, coach=str(post.coach.uuid))
+
+
+def _reach_post(actor: Actor, coach: Coach, pcn: Organisation) -> None:
+    # Whoever left may come back: what comes after their last post here is a new post's to say.
+    reached(actor, Can.RECORD, coach)
+    if pcn.pk not in actor.pcns(Can.RECORD):
+        raise Refused(Can.RECORD)
+
+
+def _insert_post(line: Line, post: Post) -> Post:
+    faults = Faults()
+    if not 0 < post.hours_per_week <= 60:
+        faults.add("hours_per_week", "Hours a week must be more than 0 and no more than 60.")
+    holds(faults, post, "post", "coach", "pcn")
+    faults.stop()
+    return line.insert(post)
+
+
+@action("absence.record")
+def record_absence(
+    actor: Actor, line: Line, *, coach: Coach, kind: str, starts_on: date, ends_on: date | None = None
+) -> Absence:
+    """Record days on which a coach is away; without a last day it runs. Raises ValidationError, and Refused."""
+    pcn = reached(actor, Can.RECORD, coach, starts_on)
+    absence = Absence(coach=coach, kind=kind, starts_on=starts_on, ends_on=ends_on)
+    tidy(absence)
+    sent = sent_before(absence)
+    if sent is None:
+        faults = Faults()
+        holds(faults, absence, "absence", "coach")
+        faults.stop()
+        line.insert(absence)
+    line.about(sent or absence, at=pcn, coach=str(coach.uuid), again=sent is not None)
+    return sent or absence
+
+
+@action("absence.end")
+def end_absence(actor: Actor, line: Line, *, absence: Absence, ends_on: date | None, version: int) -> Absence:
+    """Record the last day of an absence; None: it goes on after all. Raises ValidationError, Refused and Stale."""
+    pcn = reached(actor, Can.RECORD, absence.coach, absence.starts_on)
+    ended = last_day(line, absence, version, ends_on, "absence", "coach")
+    line.about(ended, at=pcn, coach=str(absence.coach.uuid), ends_on=str(ends_on or ""), was=absence.pk)
+    return ended
+
+
+@action("absence.void")
+def void_absence(actor: Actor, line: Line, *, absence: Absence, because: str, version: int) -> None:
+    """An absence was recorded that never was. Raises ValidationError, Refused and Stale."""
+    pcn = reached(actor, Can.RECORD, absence.coach, absence.starts_on)
+    withdraw(actor, line, absence, because, version)
+    line.about(absence, at=pcn, coach=str(absence.coach.uuid))

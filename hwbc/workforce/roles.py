@@ -33,20 +33,40 @@ class Can(enum.Enum):
     SEE_OVERVIEW = "see the figures of a whole PCN"
     SEE_STATUS = "see whether the service and its background jobs run"
     ACKNOWLEDGE = "acknowledge flags"
+    ALLOCATE = "hand out referrals"
+    OVERRIDE = "let an untrained coach take referrals for a while"
+    LOG_SESSIONS = "log coaching sessions"
+    RECORD = "record posts, absences and supervision agreements"
+    RECORD_MEETINGS = "record supervision meetings"
+    RECORD_TRAINING = "record training"
+    KEEP_SUPERVISORS = "keep the register of supervisors"
     EXPORT = "export what you may see"
     INVITE = "invite people and end their access"
 
 
-_SUPERVISOR = frozenset({Can.SEE_STANDING, Can.EXPORT})
+_SUPERVISOR = frozenset({Can.SEE_STANDING, Can.RECORD_MEETINGS, Can.EXPORT})  # meetings of their own kind
 _OVERSEES = frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_OVERVIEW, Can.SEE_STATUS, Can.EXPORT})
+_KEEPS_RECORDS = frozenset({Can.RECORD_TRAINING, Can.KEEP_SUPERVISORS})
 
 ALLOWS: dict[Role, frozenset[Can]] = {
-    Role.COACH: frozenset({Can.SEE_STANDING, Can.SEE_REASONS, Can.SEE_WORK, Can.SEE_PATIENTS, Can.EXPORT}),
+    Role.COACH: frozenset(
+        {
+            Can.SEE_STANDING,
+            Can.SEE_REASONS,
+            Can.SEE_WORK,
+            Can.SEE_PATIENTS,
+            Can.LOG_SESSIONS,
+            Can.RECORD_TRAINING,
+            Can.EXPORT,
+        }
+    ),
     Role.LINE_SUPERVISOR: _SUPERVISOR | {Can.SEE_REASONS},
     Role.CLINICAL_SUPERVISOR: _SUPERVISOR,
     Role.COACHING_SUPERVISOR: _SUPERVISOR,
-    Role.PCN_MANAGER: _OVERSEES | {Can.SEE_REASONS, Can.SEE_PATIENTS, Can.ACKNOWLEDGE, Can.INVITE},
-    Role.HUB_ADMIN: _OVERSEES | {Can.ACKNOWLEDGE, Can.INVITE},
+    Role.PCN_MANAGER: _OVERSEES
+    | _KEEPS_RECORDS
+    | {Can.SEE_REASONS, Can.SEE_PATIENTS, Can.ACKNOWLEDGE, Can.ALLOCATE, Can.OVERRIDE, Can.RECORD, Can.INVITE},
+    Role.HUB_ADMIN: _OVERSEES | _KEEPS_RECORDS | {Can.ACKNOWLEDGE, Can.INVITE},
     # Recruitment has no pages yet: these two can be given, and open nothing.
     Role.RECRUITER: frozenset(),
     Role.PANEL_MEMBER: frozenset(),

@@ -27,12 +27,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Wall:
-    """Who may see and write a table's rows. `shows` and `takes` are SQL conditions; None: no row-level policy."""
+    """Who may see and write a table's rows. `shows` and `takes` are SQL conditions; None: no row-level policy.
+
+    Where new rows are taken from others than see them, `changes` says which rows may be changed; without it, none.
+    """
 
     shows: str | None
     takes: str | None
     rights: tuple[str, ...] = ALL
     why: str = ""
+    changes: str | None = None
 
 
 def _among(column: str, setting: str) -> str:
@@ -79,6 +83,12 @@ def either(*walls: Wall) -> Wall:
 def append_only(wall: Wall) -> Wall:
     """Anybody may add; what `wall` shows may be read; nobody may change or remove, not even with the wall lifted."""
     return Wall(wall.shows, "true", (SELECT, INSERT), wall.why)
+
+
+def inbox(column: str = "user_id") -> Wall:
+    """Anybody may put something in; only whose it is sees it and says that it was read; nobody takes anything out."""
+    own = _is_user(column)
+    return Wall(own, "true", (SELECT, INSERT, UPDATE), changes=own)
 
 
 def open_to_all(why: str, rights: tuple[str, ...] = ALL) -> Wall:
@@ -344,6 +354,11 @@ def _definition(name: str, wall: Wall | None, app: str) -> str:
             f'create policy wall on "{name}" for select to "{app}" using ({wall.shows})',
             f'create policy wall_takes on "{name}" for insert to "{app}" with check ({wall.takes})',
         ]
+        if wall.changes is not None:
+            policies.append(
+                f'create policy wall_changes on "{name}" for update to "{app}" '
+                f"using ({wall.changes}) with check ({wall.changes})"
+            )
     return "\n".join([*policies, f'create policy lifted on "{name}" to {LIFTED} using (true) with check (true)'])
 
 

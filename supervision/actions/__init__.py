@@ -1,1 +1,1 @@
-"""The only code that writes supervision: one module a noun."""
+"""The only code that writes supervision: meetings, who supervises whom, and what supervisors can show."""

@@ -1,14 +1,19 @@
 """Temporary: pictures of the pages about one coach."""
+
 import os
 from pathlib import Path
+
 import pytest
+
 from hwbc.compliance.checks import run_checks
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from tests import facts
-from tests.cast import SETUP, CoachFactory
+from tests.cast import SETUP
+
 pytestmark = pytest.mark.browser
 PAGES = ["", "/supervision", "/training", "/employment", "/caseload", "/history"]
+
 
 @pytest.mark.parametrize("width", [1280, 320])
 def test_shots(window, live_cast, width):
@@ -17,6 +22,7 @@ def test_shots(window, live_cast, width):
     facts.everything(cast, 6)
     run_checks(SETUP, today())
     from hwbc.workforce.models import Coach
+
     with walls.lifted("tests"):
         two = Coach.objects.get(reference="U99991-002")
         paused = Coach.objects.get(reference="U99991-005")
@@ -25,6 +31,9 @@ def test_shots(window, live_cast, width):
         watched.sign_in(cast.mo)
         for page in PAGES:
             watched.page.goto(f"/coaches/{coach.uuid}{page}")
-            watched.page.screenshot(path=Path("/tmp/shots-B") / f"{name}{page.replace('/', '-')}-{width}.png", full_page=True)
+            watched.page.screenshot(
+                path=Path("/tmp/shots-B") / f"{name}{page.replace('/', '-')}-{width}.png", full_page=True
+            )
             assert watched.overflow() <= 0, page
-            if os.environ.get("AXE"): print(name, page, watched.axe())
+            if os.environ.get("AXE"):
+                print(name, page, watched.axe())

@@ -13,6 +13,7 @@ from hwbc.standards.queries import STALE_AFTER, Pulse, pulse
 from hwbc.standards.tasks import heartbeat
 from tests.cast import Cast
 from tests.conftest import wait_for
+from tests.standards.broker import take_away
 
 
 def test_a_worker_answers(worker: subprocess.Popen[bytes]) -> None:
@@ -34,14 +35,9 @@ def test_the_status_page_asks_the_worker_and_shows_the_answer(live_cast: Cast, w
 
 @pytest.mark.django_db(transaction=True)
 def test_with_the_broker_away_the_question_stands_and_the_page_works(
-    live_cast: Cast, monkeypatch: pytest.MonkeyPatch, settings
+    live_cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere = "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(settings, "CELERY_BROKER_URL", nowhere)
-    monkeypatch.setattr(app.conf, "broker_url", nowhere)
-    monkeypatch.setattr(app.conf, "broker_write_url", nowhere)
-    monkeypatch.setattr(app, "_pool", None)
-    monkeypatch.setattr(app.amqp, "_producer_pool", None)
+    take_away(monkeypatch)
     response = live_cast.mo.client.post("/service-status", follow=True)
     page = response.content.decode()
     assert response.status_code == 200
@@ -61,6 +57,16 @@ def test_beat_asks_often_enough_for_the_alarm() -> None:
     schedule = app.conf.beat_schedule["heartbeat"]
     assert schedule["task"] == heartbeat.name
     assert schedule["schedule"] * 2 < STALE_AFTER.total_seconds()
+
+
+def test_every_scheduled_job_is_one_and_its_messages_do_not_pile_up() -> None:
+    app.loader.import_default_modules()
+    assert set(app.conf.beat_schedule) == {"heartbeat", "checks"}
+    for job in app.conf.beat_schedule.values():
+        assert job["task"] in app.tasks
+        assert job["options"]["expires"] < job["schedule"] <= 300  # seconds: "every few minutes"
+        assert app.tasks[job["task"]].acks_late
+    assert app.conf.timezone == "UTC"
 
 
 def test_silence_is_noticed() -> None:

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from hwbc.compliance import checks
 from hwbc.compliance.management.arguments import day
 from hwbc.kit.periods import today
-from hwbc.standards.actions import TooEarly
+from hwbc.standards.actions import TooEarly, TurnTaken
+from hwbc.standards.models import Check
 from hwbc.workforce.access import Actor
 
 
@@ -29,10 +30,15 @@ class Command(BaseCommand):
             return
         try:
             run = checks.run_checks(Actor.system("run_checks"), on)
-        except TooEarly as early:
-            raise CommandError(str(early)) from None
+        except (TooEarly, TurnTaken) as refusal:
+            raise CommandError(str(refusal)) from None
         counts = run.counts
         self.stdout.write(
             f"{on}: {counts['coaches']} coaches looked at, {counts['raised']} flags raised, "
             f"{counts['cleared']} cleared, {counts['open']} open."
         )
+        for check in Check:
+            flags = counts["checks"][check]
+            self.stdout.write(
+                f"  {check.label}: {flags['raised']} raised, {flags['cleared']} cleared, {flags['open']} open"
+            )

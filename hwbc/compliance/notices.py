@@ -1,0 +1,52 @@
+"""What somebody was told, in words: made when it is shown, from the codes and dates of the notification."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from hwbc.compliance.catalogue import REQUIRED_PREFIX, RULES
+from hwbc.compliance.sentences import written
+from hwbc.standards.models import Notification
+from hwbc.standards.rules import OVERDUE
+
+Facts = dict[str, Any]
+
+
+def said(notification: Notification) -> str:
+    """The notification as one or two sentences; about a coach, with their name first, for whoever reaches them."""
+    whom = f"{notification.coach.name}: " if notification.coach else ""
+    return whom + _SAID[Notification.Kind(notification.kind)](notification.facts)
+
+
+def _flag_raised(facts: Facts) -> str:
+    rule: str = facts["rule"]
+    what = RULES[rule].title if rule in RULES else f"Required course {rule.removeprefix(REQUIRED_PREFIX)}"
+    state = "overdue against the standard" if facts["state"] == OVERDUE else "not met"
+    since = f" since {written(since)}" if (since := _day(facts["since"])) else ""
+    due = f" It was due on {written(due)}." if (due := _day(facts["due_on"])) else ""
+    return f"{what}, {state}{since}.{due}"
+
+
+def _referral_allocated(facts: Facts) -> str:
+    return "A referral was allocated to you."
+
+
+def _checks_missed(facts: Facts) -> str:
+    day, last = date.fromisoformat(facts["day"]), _day(facts["last"])
+    if last is None:
+        return f"The nightly checks did not run on {written(day)}, and none ran before it."
+    first = last + timedelta(days=1)
+    days = f"from {written(first)} to {written(day)}" if first < day else f"on {written(day)}"
+    before = f"The last before were on {written(last)}: what changed since is flagged late."
+    return f"The nightly checks did not run {days}. {before}"
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+_SAID: dict[Notification.Kind, Callable[[Facts], str]] = {
+    Notification.Kind.FLAG_RAISED: _flag_raised,
+    Notification.Kind.REFERRAL_ALLOCATED: _referral_allocated,
+    Notification.Kind.CHECKS_MISSED: _checks_missed,
+}
