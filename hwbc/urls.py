@@ -4,7 +4,18 @@ from allauth.account import views as account
 from django.urls import path, re_path
 
 from hwbc import views
-from hwbc.compliance.views import access, another_day, coach, coaches, counting, flags, home, overview, status
+from hwbc.compliance.views import (
+    access,
+    another_day,
+    coach,
+    coaches,
+    counting,
+    flags,
+    home,
+    notifications,
+    overview,
+    status,
+)
 from hwbc.kit.views import components
 from hwbc.workforce.access import signed_in
 
@@ -26,6 +37,8 @@ urlpatterns = [
     path("access", access.people, name="access"),
     path("access/invite", access.invite, name="access_invite"),
     path("access/<uuid:uuid>/end", access.end, name="access_end"),
+    path("notifications", notifications.all_of_them, name="notifications"),
+    path("notifications/<uuid:uuid>/read", notifications.read, name="notification_read"),
     path("service-status", status.status, name="status"),
     path("components", signed_in(components), name="components"),
     path("health/live", views.live, name="health_live"),

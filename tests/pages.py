@@ -13,7 +13,7 @@ from django.urls import reverse
 from hwbc.compliance.checks import run_checks
 from hwbc.compliance.record import SECTIONS
 from hwbc.kit.periods import today
-from hwbc.standards.models import Flag
+from hwbc.standards.models import Flag, Notification
 from hwbc.workforce import walls
 from hwbc.workforce.access import SIGNED_IN
 from hwbc.workforce.models import Coach, Grant
@@ -88,6 +88,19 @@ def more_people(cast: Cast, count: int) -> None:
             agree(SETUP, coach=coach, supervisor=supervisor, kind="clinical", starts_on=today())
 
 
+def told(cast: Cast, count: int) -> None:
+    """More notifications for Mo: the flags of more coaches."""
+    more_coaches(cast, count)
+    run_checks(SETUP, today())
+
+
+def a_notification(cast: Cast) -> dict[str, str]:
+    """One of Mo's."""
+    told(cast, 1)
+    with walls.lifted("tests"):
+        return {"uuid": str(Notification.objects.filter(user=cast.mo.user).earliest("made_at", "key").pk)}
+
+
 def key(cast: Cast) -> dict[str, str]:
     """The link of an invitation that has not been used."""
     user = cast.nobody_yet.user
@@ -110,6 +123,8 @@ PAGES = [
     Page("access", Can.INVITE, fill=more_people),
     Page("access_invite", Can.INVITE, fill=more_people),
     Page("access_end", Can.INVITE, kwargs=a_grant, fill=more_people, of_riverside=True),
+    Page("notifications", SIGNED_IN, fill=told),
+    Page("notification_read", SIGNED_IN, html=False, kwargs=a_notification, status=405, signed_out=405),
     Page("status", Can.SEE_STATUS),
     Page("components", SIGNED_IN),
     Page("health_live", PUBLIC, html=False),

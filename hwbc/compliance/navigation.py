@@ -12,6 +12,7 @@ SECTIONS: tuple[tuple[str, str, Can | None], ...] = (
     ("flags", "Flags", Can.SEE_OVERVIEW),
     ("overview", "PCNs", Can.SEE_OVERVIEW),
     ("access", "Access", Can.INVITE),
+    ("notifications", "Notifications", None),
     ("status", "Service status", Can.SEE_STATUS),
 )
 FOOTER: tuple[tuple[str, str], ...] = (("how_we_count", "How we count"), ("components", "Components"))

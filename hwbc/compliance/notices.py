@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+from django.urls import reverse
+
 from hwbc.compliance.catalogue import REQUIRED_PREFIX, RULES
 from hwbc.compliance.sentences import written
 from hwbc.standards.models import Notification
@@ -16,6 +18,16 @@ def said(notification: Notification) -> str:
     """The notification as one or two sentences; about a coach, with their name first, for whoever reaches them."""
     whom = f"{notification.coach.name}: " if notification.coach else ""
     return whom + _SAID[Notification.Kind(notification.kind)](notification.facts)
+
+
+def leads_to(notification: Notification) -> str:
+    """The address of what it is about; "" where there is none."""
+    kind = Notification.Kind(notification.kind)
+    if kind == Notification.Kind.FLAG_RAISED and notification.record:
+        return reverse("flag", kwargs={"uuid": notification.record})
+    if kind == Notification.Kind.REFERRAL_ALLOCATED and notification.record:
+        return reverse("referral", kwargs={"uuid": notification.record})
+    return ""
 
 
 def _flag_raised(facts: Facts) -> str:

@@ -41,7 +41,7 @@ def reached(actor: Actor, can: Can, coach: Coach, *days: date | None) -> int | N
     """Let the actor write what happened to a coach on `days`; others who write about the coach wait until it is done.
 
     Returns the PCN for the audit line: of a post today, else the latest, those that the actor reaches first. A manager
-    writes up to the last day of the coach's last post in their PCNs, as far as they see. A job of the service writes what the
+    writes up to the last day of the coach's last post in their PCNs, as far as they see; a job of the service, what the
     scope it runs in lets it. Raises Refused.
     """
     if not actor.job and coach.pk not in actor.coaches(can):

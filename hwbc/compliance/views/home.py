@@ -12,7 +12,7 @@ from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import WORST_FIRST
 from hwbc.compliance.findings import Finding, finding, findings
 from hwbc.compliance.queries import Person, Standing, people, standings_by_coach, waiting_referrals
-from hwbc.standards.queries import last_checks
+from hwbc.standards.queries import last_checks, unread_count
 from hwbc.standards.rules import DUE_SOON, NOT_MET, OVERDUE, RED
 from hwbc.workforce.access import Actor, Request, signed_in
 from hwbc.workforce.roles import ASK, Can, Role
@@ -34,6 +34,8 @@ def home(request: Request, as_at: AsAt) -> HttpResponse:
     """What needs somebody today: as manager or administrator, as supervisor, as coach; each part where they are one."""
     actor = request.actor
     context: dict[str, Any] = {"actor": actor, "ask": ASK, "as_at": as_at}
+    if as_at.is_now:
+        context["unread"] = unread_count(actor)
     if actor.can(Can.SEE_STANDING):
         seen = people(actor, as_at.day, as_at.moment)
         standings = standings_by_coach(seen, as_at.day, as_at.moment)

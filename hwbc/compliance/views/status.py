@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from hwbc.kit import broker
 from hwbc.standards.actions import ask_worker
-from hwbc.standards.queries import STALE_AFTER, pulse
+from hwbc.standards.queries import CHECKED_BY, STALE_AFTER, ledger, pulse
 from hwbc.workforce.access import Request, needs
 from hwbc.workforce.roles import Can
 
@@ -29,6 +29,8 @@ def status(request: Request) -> HttpResponse:
             "alive": beat.alive(now),
             "broker": broker.answers(),
             "stale_after": int(STALE_AFTER.total_seconds() // 60),
+            "ledger": ledger(now),
+            "checked_by": CHECKED_BY,
             "now": now,
         },
     )
