@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 
 from coaching import rules
 from coaching.models import Referral
 from coaching.rules import Enrolment, Readiness
 from hwbc.standards.queries import Asked, moment
 from hwbc.workforce.access import Actor
+from hwbc.workforce.models import Organisation
 from hwbc.workforce.queries import GROUND, SUBJECT, covers, known, known_end, shown_end
 from hwbc.workforce.roles import Can
 from training.queries import COMPLETED_ON, DONE_ON, Standing, standing
@@ -183,6 +185,9 @@ def eligible(
 
 # A referral `r` that a day finds received and not closed; closing has no clock of its own.
 _RECEIVED = f"{known('r')} and r.received_on <= %(day)s and (r.closed_on is null or r.closed_on > %(day)s)"
+# One that no coach has at the end of the day.
+_WAITS = f"""{_RECEIVED} and r.pcn_id = any(%(pcns)s)
+   and not exists (select 1 from coaching_allocation a where a.referral_id = r.id and {_OPEN})"""
 
 
 class Waiting(NamedTuple):
@@ -200,19 +205,19 @@ class Waiting(NamedTuple):
     proposed_coach: str | None  # who was proposed for it, where the actor sees them
     handed_back: bool  # a coach had it before
     version: int
+    pcn_id: int
 
 
 _WAITING = f"""
 select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, r.priority, r.received_on,
        %(day)s::date - r.received_on, n.name, b.name, h.name,
        exists (select 1 from coaching_allocation a
-                where a.referral_id = r.id and a.starts_on <= %(day)s and {known("a")}), r.version
+                where a.referral_id = r.id and a.starts_on <= %(day)s and {known("a")}), r.version, r.pcn_id
   from coaching_referral r
   join workforce_organisation n on n.id = r.pcn_id
   left join workforce_organisation b on b.id = r.practice_id
   left join workforce_coach h on h.id = r.proposed_coach_id
- where r.pcn_id = any(%(pcns)s) and {_RECEIVED}
-   and not exists (select 1 from coaching_allocation a where a.referral_id = r.id and {_OPEN})
+ where {_WAITS}
  order by r.priority <> 'urgent', r.received_on, r.id
 """
 
@@ -226,6 +231,22 @@ def waiting(actor: Actor, day: date, known: datetime | None = None, *, can: Can 
     with connection.cursor() as cursor:
         cursor.execute(_WAITING, {"day": day, "known": moment(known), "pcns": sorted(actor.pcns(can))})
         return [Waiting._make(row) for row in cursor]
+
+
+def waiting_by_pcn(actor: Actor, day: date, known: datetime | None = None) -> dict[int, int]:
+    """PCN → how many referrals wait there: those that `waiting` lists, counted. PCNs without any are left out."""
+    counted = f"select r.pcn_id, count(*) from coaching_referral r where {_WAITS} group by r.pcn_id"
+    with connection.cursor() as cursor:
+        cursor.execute(counted, {"day": day, "known": moment(known), "pcns": sorted(actor.pcns(Can.SEE_WORK))})
+        return dict(cursor)
+
+
+def receiving(actor: Actor) -> list[tuple[Organisation, list[Organisation]]]:
+    """The PCNs for which the actor receives referrals, each with its practices; by name, one query."""
+    pcns = actor.pcns(Can.ALLOCATE)
+    practice = Q(kind=Organisation.Kind.PRACTICE, parent__in=pcns)
+    rows = list(Organisation.objects.filter(Q(pk__in=pcns) | practice).order_by("name", "pk"))
+    return [(pcn, [row for row in rows if row.parent_id == pcn.pk]) for pcn in rows if pcn.pk in pcns]
 
 
 class Contacts(NamedTuple):

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
@@ -181,6 +182,35 @@ def without_access(coaches: Collection[int], day: date) -> list[WithoutAccess]:
     ]
 
 
+def acting(user_id: int | None, coaches: Collection[int], kind: str, day: date) -> Supervisor | None:
+    """As whom somebody records a meeting of a kind with these coaches: by an agreement with them, best on the day.
+
+    An appraisal is the line manager's (R-042). None for somebody who is no supervisor.
+    """
+    theirs = Agreement.Kind.LINE if kind == Meeting.Kind.APPRAISAL else kind
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTING, {"user": user_id, "coaches": list(coaches), "kind": theirs, "day": day})
+        found = cursor.fetchone()
+    return Supervisor.objects.get(pk=found[0]) if found else None
+
+
+_ACTING = """
+select s.id
+  from supervision_supervisor s
+  left join supervision_agreement a on a.supervisor_id = s.id and a.kind = %(kind)s and a.voided_at is null
+                                   and a.coach_id = any(%(coaches)s::bigint[])
+ where s.user_id = %(user)s
+ order by coalesce(%(day)s between a.starts_on and coalesce(a.ends_on, 'infinity'), false) desc, a.starts_on desc nulls last, s.id
+ limit 1
+"""
+
+
+def to_choose(registers: Collection[int], coaches: Collection[int]) -> list[Supervisor]:
+    """Supervisors who can be agreed with: of these registers, or who have an agreement with one of these coaches."""
+    agreed = Agreement.objects.filter(coach__in=coaches, voided_at=None).values("supervisor")
+    return list(Supervisor.objects.filter(Q(register__in=registers) | Q(pk__in=agreed)).order_by("name", "pk"))
+
+
 # --- One coach: what the page about their supervision shows -----------------------------------------------------------
 #
 # Parameters: those of hwbc.workforce.queries.GROUND for one coach, with `until` and `begun` as they are said there.
@@ -211,6 +241,8 @@ class Held(NamedTuple):
     voided_at: datetime | None  # when, by whom and why; nothing where that was after what may be shown
     voided_by: str | None
     voided_because: str
+    uuid: UUID
+    supervisors_user: int | None  # who signs in as the supervisor
 
     @property
     def kind_words(self) -> str:
@@ -251,7 +283,7 @@ _HELD = f"""
 with {GROUND}, {SUBJECT}, {_WHOLE}
 select m.kind, s.name, m.held_on, m.minutes, m.format, m.ad_hoc, m.status, {verdict()},
        m.held_on >= p.started_on, m.recorded_at, m.imported, w.ed, w.at, u.name,
-       case when w.at is null then '' else m.voided_because end
+       case when w.at is null then '' else m.voided_because end, m.uuid, s.user_id
   from subject p
   join supervision_meeting m on m.coach_id = p.coach_id
   join supervision_supervisor s on s.id = m.supervisor_id
@@ -330,6 +362,7 @@ class Agreed(NamedTuple):
     begun: bool  # by the day
     recorded_at: datetime
     imported: bool
+    uuid: UUID
 
     @property
     def kind_words(self) -> str:
@@ -344,7 +377,7 @@ class Agreed(NamedTuple):
 
 _AGREED = f"""
 select t.kind, s.name, s.role, t.starts_on, {shown_end("t.last_day")}, %(day)s between t.starts_on and t.last_day,
-       t.starts_on <= %(day)s, t.recorded_at, t.imported
+       t.starts_on <= %(day)s, t.recorded_at, t.imported, t.uuid
   from (select t.*, {known_end("t")} as last_day from supervision_agreement t
          where t.coach_id = any(%(coaches)s::bigint[]) and {known("t")} and t.starts_on <= %(begun)s) t
   join supervision_supervisor s on s.id = t.supervisor_id

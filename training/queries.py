@@ -1,13 +1,14 @@
 """Facts of training for many coaches at once; and the one place that says when a course was done."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 
 from hwbc.workforce.queries import GROUND, SUBJECT, covers, known, known_end, shown_end
-from training.models import Course
+from training.models import Course, Requirement
 from training.rules import Required
 
 # When a record was completed or done, as at the day (rules, section 4): null where it was not. Record `t`, course `c`.
@@ -110,6 +111,18 @@ def done(parameters: Mapping[str, Any], courses: list[int]) -> dict[tuple[int, i
         return {(coach, course): (day, exempt) for coach, course, day, exempt in cursor}
 
 
+def courses(registers: Collection[int]) -> list[Course]:
+    """The courses of these registers, health coaching first, then by title."""
+    found = Course.objects.filter(register__in=registers).order_by("title", "provider", "pk")
+    return sorted(found, key=lambda course: course.kind != Course.Kind.PCI_HEALTH_COACHING)
+
+
+def required_courses(registers: Collection[int]) -> list[Course]:
+    """Those of them that are required."""
+    asked = Requirement.objects.filter(voided_at=None).values("course")
+    return list(Course.objects.filter(register__in=registers, pk__in=asked).order_by("title", "pk"))
+
+
 # --- One coach: what the page about their training shows --------------------------------------------------------------
 #
 # Parameters: those of hwbc.workforce.queries.GROUND for one coach, with `until` and `begun` as they are said there.
@@ -143,6 +156,7 @@ class Record(NamedTuple):
     attended: list[Attended]
     recorded_at: datetime
     imported: bool
+    uuid: UUID
 
     @property
     def kind_words(self) -> str:
@@ -186,7 +200,7 @@ select c.id, c.title, c.provider, c.kind, c.accreditation, c.accredited_from, c.
                          else 'counts' end
                from (select distinct d from unnest(t.attended_on) as d where d <= %(until)s::date) as days
               order by d),
-       t.recorded_at, t.imported
+       t.recorded_at, t.imported, t.uuid
   from subject p
   join training_trainingrecord t on t.coach_id = p.coach_id and {known("t")}
   join training_course c on c.id = t.course_id
@@ -217,11 +231,12 @@ class Exempted(NamedTuple):
     reason: str
     recorded_at: datetime
     imported: bool
+    uuid: UUID
 
 
 _EXEMPTED = f"""
 select x.rule, c.title, x.starts_on, {shown_end("x.last_day")}, %(day)s between x.starts_on and x.last_day,
-       x.approved_by, x.reason, x.recorded_at, x.imported
+       x.approved_by, x.reason, x.recorded_at, x.imported, x.uuid
   from (select t.*, {known_end("t")} as last_day from training_exemption t
          where t.coach_id = any(%(coaches)s::bigint[]) and {known("t")} and t.starts_on <= %(begun)s) x
   left join training_course c on c.id = x.course_id

@@ -298,21 +298,9 @@ def flag_events(flag: int, known: datetime) -> list[FlagHappened]:
         return [FlagHappened._make(row) for row in cursor]
 
 
-_WAITING = f"""
-select r.pcn_id, count(*)
-  from coaching_referral r
- where r.pcn_id = any(%(pcns)s) and {known("r")} and r.received_on <= %(day)s
-   and (r.closed_on is null or r.closed_on > %(day)s)
-   and not exists (select 1 from coaching_allocation a where a.referral_id = r.id and {covers("a")})
- group by r.pcn_id
-"""
-
-
 def waiting_referrals(actor: Actor, day: date, known: datetime) -> dict[int, int]:
-    """PCN → how many referrals wait for a coach at the end of a day: received, not closed, allocated to nobody."""
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"pcns": sorted(actor.pcns(Can.SEE_WORK)), "day": day, "known": known})
-        return dict(cursor)
+    """PCN → how many referrals wait for a coach at the end of a day: those that the list of referrals shows."""
+    return coaching_facts.waiting_by_pcn(actor, day, known)
 
 
 # --- Lists and "How we count": places as a tree, the standards and courses in force -----------------------------------

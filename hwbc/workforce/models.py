@@ -343,7 +343,7 @@ class Grant(Named):
 
     objects = Reached.as_manager()
 
-    wall = walls.either(walls.by_user(), walls.by_node(), walls.by_coach())
+    wall = walls.given()
     read_by = Can.INVITE
 
     class Meta:

@@ -116,6 +116,27 @@ def posts_without_access(actor: "Actor", day: date) -> list[Post]:
     return list({(post.coach_id, post.pcn_id): post for post in posts}.values())
 
 
+_REGISTERS = """
+with recursive up as (
+    select o.id, o.parent_id from workforce_post p join workforce_organisation o on o.id = p.pcn_id
+     where p.coach_id = %(coach)s and p.voided_at is null and (%(pcns)s::bigint[] is null or p.pcn_id = any(%(pcns)s))
+    union
+    select o.id, o.parent_id from up join workforce_organisation o on o.id = up.parent_id
+)
+select id from up union select register_id from workforce_coach where id = %(coach)s and register_id is not null
+"""
+
+
+def registers(actor: "Actor", can: Can, coach: int) -> set[int]:
+    """The places whose supervisors and courses a coach may have, for this actor: their service, and the PCNs of their
+    posts with what is above them; where the actor has `can` for whole PCNs, of those PCNs alone.
+    """
+    pcns = None if coach in actor.own(can) else sorted(actor.pcns(can))
+    with connection.cursor() as cursor:
+        cursor.execute(_REGISTERS, {"coach": coach, "pcns": pcns})
+        return {number for (number,) in cursor}
+
+
 # --- Facts of the ground floor, as at a day, as known at a moment ----------------------------------------------------
 
 
@@ -257,6 +278,7 @@ class PostHeld(NamedTuple):
     outlasts: bool  # it runs on after what may be shown
     paused: bool  # the day lies in a pausing absence
     paused_until: date | None  # its last day
+    pk: int
 
     @property
     def funding_words(self) -> str:
@@ -270,7 +292,7 @@ select o.id, o.name, r.name, t.starts_on, {shown_end("t.last_day")}, t.hours_per
        t.imported, e.first_day, {shown_end("e.last_day")},
        t.starts_on <= %(day)s and %(day)s <= t.last_day,
        coalesce(p.pcn_id = t.pcn_id and p.started_on = e.first_day, false),
-       t.last_day > %(until)s::date, a.coach_id is not null, {shown_end("a.last_day")}
+       t.last_day > %(until)s::date, a.coach_id is not null, {shown_end("a.last_day")}, t.id
   from (select t.*, {known_end("t")} as last_day from workforce_post t
          where t.coach_id = any(%(coaches)s::bigint[]) and {known("t")} and t.starts_on <= %(begun)s) t
   join employments e on e.coach_id = t.coach_id and e.pcn_id = t.pcn_id and e.employer_id = t.employer_id
@@ -305,6 +327,7 @@ class Away(NamedTuple):
     pauses_from: date | None  # null: it does not pause, or there was no post on the day
     pauses_to: date | None
     pause_after_days: int
+    pk: int
 
     @property
     def kind_words(self) -> str:
@@ -320,7 +343,7 @@ _AWAY = f"""
 with {GROUND}, {SUBJECT}, joined as ({_joined("workforce_absence", "coach_id")})
 select t.kind, t.starts_on, {shown_end("t.last_day")}, t.recorded_at, t.imported, t.starts_on <= %(day)s,
        j.first_day, {shown_end("j.last_day")}, j.first_day <> t.starts_on or j.last_day <> t.last_day,
-       a.first_day, {shown_end("a.last_day")}, p.pause_after_days
+       a.first_day, {shown_end("a.last_day")}, p.pause_after_days, t.id
   from subject p
   join (select t.*, {known_end("t")} as last_day from workforce_absence t
          where {known("t")} and t.starts_on <= %(begun)s) t on t.coach_id = p.coach_id

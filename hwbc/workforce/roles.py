@@ -36,6 +36,7 @@ class Can(enum.Enum):
     ALLOCATE = "hand out referrals"
     OVERRIDE = "let an untrained coach take referrals for a while"
     LOG_SESSIONS = "log coaching sessions"
+    END_CASES = "close referrals and hand them back"
     RECORD = "record posts, absences and supervision agreements"
     RECORD_MEETINGS = "record supervision meetings"
     RECORD_TRAINING = "record training"
@@ -56,6 +57,7 @@ ALLOWS: dict[Role, frozenset[Can]] = {
             Can.SEE_WORK,
             Can.SEE_PATIENTS,
             Can.LOG_SESSIONS,
+            Can.END_CASES,
             Can.RECORD_TRAINING,
             Can.EXPORT,
         }
@@ -65,7 +67,8 @@ ALLOWS: dict[Role, frozenset[Can]] = {
     Role.COACHING_SUPERVISOR: _SUPERVISOR,
     Role.PCN_MANAGER: _OVERSEES
     | _KEEPS_RECORDS
-    | {Can.SEE_REASONS, Can.SEE_PATIENTS, Can.ACKNOWLEDGE, Can.ALLOCATE, Can.OVERRIDE, Can.RECORD, Can.INVITE},
+    | {Can.SEE_REASONS, Can.SEE_PATIENTS, Can.ACKNOWLEDGE, Can.ALLOCATE, Can.OVERRIDE, Can.RECORD, Can.INVITE}
+    | {Can.END_CASES},
     Role.HUB_ADMIN: _OVERSEES | _KEEPS_RECORDS | {Can.ACKNOWLEDGE, Can.INVITE},
     # Recruitment has no pages yet: these two can be given, and open nothing.
     Role.RECRUITER: frozenset(),

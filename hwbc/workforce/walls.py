@@ -80,6 +80,17 @@ def either(*walls: Wall) -> Wall:
     return Wall(condition, condition)
 
 
+def given() -> Wall:
+    """Who has access: a grant is shown to its holder, where access is given, and to whoever reaches its coach.
+
+    It is made and ended only by somebody who gives access somewhere: at its place, or for a coach whom they reach. A
+    holder's own grant is theirs to see and never to write.
+    """
+    gives = "(select current_setting('hwbc.nodes')) <> '{}'"
+    writes = f"{by_node().shows} or ({by_coach().shows} and {gives})"
+    return Wall(either(by_user(), by_node(), by_coach()).shows, writes, (SELECT, INSERT, UPDATE), changes=writes)
+
+
 def append_only(wall: Wall) -> Wall:
     """Anybody may add; what `wall` shows may be read; nobody may change or remove, not even with the wall lifted."""
     return Wall(wall.shows, "true", (SELECT, INSERT), wall.why)

@@ -299,15 +299,13 @@ def test_a_coach_has_one_supervisor_of_a_kind_at_a_time_and_never_themself(cast:
     with walls.lifted("tests"):
         other = add_supervisor(SETUP, name="Ivy Invented", role="gp")
         themself = add_supervisor(SETUP, name="Bo Lindqvist", role="health_coach", coach=cast.coach_bo)
-        with pytest.raises(
-            ValidationError, match=r"Asha Rahman has line management by Sam Okafor from .* without an end"
-        ):
+        with pytest.raises(ValidationError, match="overlaps one recorded already, from .* and still running"):
             agree(SETUP, coach=cast.coach_asha, supervisor=other, kind="line", starts_on=today())
         agree(
             SETUP, coach=cast.coach_asha, supervisor=other, kind="line",
             starts_on=SUPERVISED_FROM - timedelta(days=9), ends_on=SUPERVISED_FROM - timedelta(days=1),
         )  # fmt: skip
-        with pytest.raises(ValidationError, match="Bo Lindqvist cannot supervise themself"):
+        with pytest.raises(ValidationError, match="Nobody is their own supervisor"):
             agree(SETUP, coach=cast.coach_bo, supervisor=themself, kind="line", starts_on=today())
         with pytest.raises(ValidationError, match="The last day cannot be before the first day"):
             agree(

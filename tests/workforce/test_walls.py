@@ -12,10 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DataError, ProgrammingError, connection, models, transaction
 
+from hwbc.kit.periods import today
 from hwbc.workforce import actions, walls
 from hwbc.workforce.models import AuditEvent, Coach, Grant, Post, User
 from hwbc.workforce.roles import Role
-from tests.cast import Cast
+from tests.cast import Cast, Person
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +100,22 @@ def test_grants_are_seen_by_their_holder_and_by_the_managers_of_the_place(cast: 
 
 
 # --- What is declared is what is there ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["asha", "sam", "ann", "nobody_yet"])
+def test_nobody_gives_themself_access_whatever_python_forgot(name: str, cast: Cast) -> None:
+    person: Person = getattr(cast, name)
+    for role, coach in ((Role.PCN_MANAGER, None), (Role.LINE_SUPERVISOR, cast.coach_asha)):
+        mine = Grant(
+            user=person.user, role=role, organisation=cast.riverside, coach=coach, starts_on=today(), ends_on=today()
+        )
+        refused = pytest.raises(ProgrammingError, match="row-level security")
+        with walls.within(person.actor.scope), refused, transaction.atomic():
+            mine.save()
+    with walls.within(person.actor.scope):  # and what they have cannot be made to last
+        assert Grant.objects.filter(user=person.user).update(ends_on=None) == 0
+    with walls.within(cast.mo.actor.scope):  # the control: whoever gives access there
+        Grant(user=person.user, role=Role.PCN_MANAGER, organisation=cast.riverside, starts_on=today()).save()
 
 
 def test_open_tables_are_a_short_list() -> None:
