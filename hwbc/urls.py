@@ -7,6 +7,7 @@ from hwbc import views
 from hwbc.compliance.views import (
     access,
     another_day,
+    caseload,
     coach,
     coaches,
     counting,
@@ -16,6 +17,7 @@ from hwbc.compliance.views import (
     overview,
     status,
 )
+from hwbc.compliance.views.recording import meetings
 from hwbc.kit.views import components
 from hwbc.workforce.access import signed_in
 
@@ -29,11 +31,22 @@ urlpatterns = [
     path("coaches/<uuid:uuid>/employment", coach.employment, name="coach_employment"),
     path("coaches/<uuid:uuid>/caseload", coach.caseload, name="coach_caseload"),
     path("coaches/<uuid:uuid>/history", coach.history, name="coach_history"),
+    path("coaches/<uuid:uuid>/meetings/new", meetings.new, name="meeting_new"),
+    path("supervision/meetings/new", meetings.new_for_some, name="meetings_new"),
+    path("meetings/<uuid:uuid>/correct", meetings.correct, name="meeting_correct"),
+    path("meetings/<uuid:uuid>/withdraw", meetings.withdraw, name="meeting_withdraw"),
     path("flags", flags.flags, name="flags"),
     path("flags/<uuid:uuid>", flags.flag, name="flag"),
     path("pcns", overview.overview, name="overview"),
     path("how-we-count", counting.how_we_count, name="how_we_count"),
     path("another-day", another_day.another_day, name="another_day"),
+    path("caseload", caseload.my_caseload, name="caseload"),
+    path("referrals/<uuid:uuid>", caseload.referral, name="referral"),
+    path("referrals/<uuid:uuid>/close", caseload.close, name="referral_close"),
+    path("referrals/<uuid:uuid>/hand-back", caseload.hand_back, name="referral_hand_back"),
+    path("referrals/<uuid:uuid>/sessions/new", caseload.log_session, name="session_log"),
+    path("referrals/<uuid:uuid>/sessions/<uuid:session>/correct", caseload.correct_session, name="session_correct"),
+    path("referrals/<uuid:uuid>/sessions/<uuid:session>/withdraw", caseload.withdraw_session, name="session_withdraw"),
     path("access", access.people, name="access"),
     path("access/invite", access.invite, name="access_invite"),
     path("access/<uuid:uuid>/end", access.end, name="access_end"),

@@ -22,6 +22,7 @@ from hwbc.workforce.roles import Can
 from supervision.models import Meeting
 from supervision.queries import Held, Month, agreements, meetings, months
 from supervision.queries import evidence as supervisors_evidence
+from supervision.roles import kinds
 from training.queries import exemptions, records
 
 MONTHS = 13  # a year of health coaching supervision, and the same month of the year before
@@ -185,6 +186,7 @@ def _show(request: Request, record: Record, page: str, context: dict[str, Any]) 
         "as_at": as_at,
         "sections": record.sections(page),
         "posts_href": record.href("coach_employment"),
+        "may": _may(record),
         "breadcrumbs": [
             {"text": "Home", "href": reverse("home")},
             {"text": "Coaches", "href": f"{reverse('coaches')}{as_at.query}"},
@@ -194,6 +196,16 @@ def _show(request: Request, record: Record, page: str, context: dict[str, Any]) 
     if as_at.form.errors:
         context["form"] = as_at.form
     return render(request, f"compliance/coach/{_TEMPLATES[page]}.html", context)
+
+
+def _may(record: Record) -> dict[str, Any]:
+    """What the actor may write down about the coach; nothing but as at today, and of a coach who is still theirs."""
+    if not record.as_at.is_now or record.held:
+        return {}
+    actor, coach = record.actor, record.coach
+    named = {"record": Can.RECORD, "training": Can.RECORD_TRAINING, "exempt": Can.OVERRIDE}
+    may: dict[str, Any] = {name: coach.pk in actor.coaches(can) for name, can in named.items()}
+    return may | {"kinds": kinds(actor, coach.pk), "as": (None, actor.user_id), "at": actor.pcns(Can.RECORD)}
 
 
 _TEMPLATES = {

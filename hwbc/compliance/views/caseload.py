@@ -1,0 +1,368 @@
+"""A coach's own work: the caseload, one case with its sessions, a session written down in under a minute, its end."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from coaching.actions import referrals, sessions
+from coaching.models import Allocation, CoachingSession, Referral
+from coaching.queries import Case, caseload, readiness
+from coaching.sentences import WARNINGS, missing_piece
+from hwbc.compliance.as_at import AsAt, any_day
+from hwbc.compliance.catalogue import DEFINITIONS
+from hwbc.compliance.evidence import mark
+from hwbc.compliance.forms.coaching import CloseReferral, CorrectSession, HandBack, LogSession, WithdrawSession
+from hwbc.compliance.forms.recording import Entered
+from hwbc.compliance.sentences import written
+from hwbc.kit.tables import Column, Table
+from hwbc.workforce.access import Actor, Refused, Request, needs
+from hwbc.workforce.models import Coach
+from hwbc.workforce.roles import Can
+from hwbc.workforce.versions import Stale
+
+CASE_COLUMNS: list[Column[Case]] = [
+    Column("referral", "Referral", lambda case: case.reference),
+    Column("priority", "Priority", lambda case: case.priority != Referral.Priority.URGENT),
+    Column("accepted", "Accepted", lambda case: case.accepted_on),
+    Column("sessions", "Attended sessions", lambda case: case.contacts.attended if case.contacts else -1, numeric=True),
+    Column("last", "Last contact", lambda case: (case.contacts and case.contacts.last_on) or date.min),
+    Column("next", "Next step"),
+    Column("action", "Action"),
+]
+
+
+# --- The caseload -----------------------------------------------------------------------------------------------------
+
+
+@needs(Can.LOG_SESSIONS)
+@require_safe
+@any_day
+def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
+    """The referrals that the actor, a coach, has on the day; where there are none, whether they may take any."""
+    actor = request.actor
+    coaches = sorted(actor.own(Can.LOG_SESSIONS))
+    cases = [case for coach in coaches for case in caseload(actor, coach, as_at.day, as_at.moment)]
+    table = Table(cases, CASE_COLUMNS, request.GET, noun=("open case", "open cases"))
+    context: dict[str, Any] = {
+        "as_at": as_at,
+        "table": table,
+        "definition": DEFINITIONS["caseload"][1],
+        "urgent": sum(case.priority == Referral.Priority.URGENT for case in cases),
+    }
+    if not cases:
+        gate = readiness(coaches, as_at.day, as_at.moment).values()
+        context["ready"] = any(each.ready for each in gate)
+        context["missing"] = [missing_piece(each.missing) for each in gate if each.missing]
+    if as_at.form.errors:
+        context["form"] = as_at.form
+    return render(request, "coaching/caseload.html", context)
+
+
+# --- One case ---------------------------------------------------------------------------------------------------------
+
+
+class Taken(NamedTuple):
+    """A coach's time with a referral, as it was known."""
+
+    row: Allocation
+    coach: str
+    last_day: date | None
+    warnings: list[str]
+    mark: str
+
+
+class Said(NamedTuple):
+    """A session as it was known: its mark, whether it was withdrawn by then, whether the actor may change it."""
+
+    row: CoachingSession
+    mark: str
+    withdrawn: bool
+    theirs: bool
+
+
+@needs(Can.SEE_WORK)
+@require_safe
+@any_day
+def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
+    """One referral without anybody's identity: who has had it, and its sessions for those who may see them."""
+    actor = request.actor
+    row = _referral(actor, uuid)
+    if row.received_on > as_at.day or row.recorded_at > as_at.moment:
+        raise Http404
+    taken = _taken(actor, row, as_at)
+    mine = [each for each in taken if each.row.coach_id in actor.own(Can.LOG_SESSIONS)]
+    closed = row.closed_on is not None and row.closed_on <= as_at.day
+    holder = next((each for each in taken if each.last_day is None or each.last_day > as_at.day), None)
+    sees = row.pcn_id in actor.pcns(Can.SEE_PATIENTS) or bool(mine)
+    found = _sessions(actor, row, as_at, mine) if sees else []
+    table = Table(found, [], request.GET, noun=("session", "sessions"))
+    allocates = row.pcn_id in actor.pcns(Can.ALLOCATE)
+    context: dict[str, Any] = {
+        "as_at": as_at,
+        "referral": row,
+        "title": title(row),
+        "outcome": dict(Referral.Outcome.choices).get(row.outcome, row.outcome),
+        "closed": closed,
+        "holder": None if closed else holder,
+        "taken": taken,
+        "sees_sessions": sees,
+        "table": table,
+        "attended": sum(s.row.outcome == "attended" and not s.withdrawn for s in found),
+        "may_log": bool(mine) and as_at.is_now,
+        "may_allocate": allocates and not closed and holder is None and as_at.is_now,
+        "may_close": not closed and (allocates or (holder in mine)) and as_at.is_now,
+        "may_hand_back": not closed and holder is not None and (allocates or holder in mine) and as_at.is_now,
+        "breadcrumbs": _way(actor, as_at.query),
+    }
+    if as_at.form.errors:
+        context["form"] = as_at.form
+    return render(request, "coaching/referral.html", context)
+
+
+def title(referral: Referral) -> str:
+    """How pages call a referral: by its reference, and where there is none by its number."""
+    return str(referral.reference or referral.uuid)
+
+
+def _way(actor: Actor, query: str = "") -> list[dict[str, str]]:
+    coach = actor.can(Can.LOG_SESSIONS)
+    name, text = ("caseload", "Caseload") if coach else ("referrals", "Referrals")
+    return [{"text": "Home", "href": f"{reverse('home')}{query}"}, {"text": text, "href": f"{reverse(name)}{query}"}]
+
+
+def _referral(actor: Actor, uuid: UUID, can: Can = Can.SEE_WORK) -> Referral:
+    rows = Referral.objects.for_actor(actor, can).filter(uuid=uuid, voided_at=None)
+    found: Referral | None = rows.select_related("pcn", "practice", "proposed_coach").first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _taken(actor: Actor, referral: Referral, as_at: AsAt) -> list[Taken]:
+    """Who has had it by the day, the newest first. A coach whom the actor does not reach has no name."""
+    rows = Allocation.objects.for_actor(actor).filter(
+        referral=referral, voided_at=None, starts_on__lte=as_at.day, recorded_at__lte=as_at.moment
+    )
+    allocations = list(rows.select_related("allocated_by").order_by("-starts_on", "-pk"))
+    names = dict(
+        Coach.objects.for_actor(actor).filter(pk__in=[each.coach_id for each in allocations]).values_list("pk", "name")
+    )
+    return [
+        Taken(
+            each,
+            names.get(each.coach_id, "A coach of another PCN"),
+            each.ends_on if each.end_recorded_at and each.end_recorded_at <= as_at.moment else None,
+            [WARNINGS[code] for code in each.warnings],
+            mark(each.starts_on, each.recorded_at, each.imported),
+        )
+        for each in allocations
+    ]
+
+
+def _sessions(actor: Actor, referral: Referral, as_at: AsAt, mine: list[Taken]) -> list[Said]:
+    """What was recorded by the moment, the newest first, with what was withdrawn since."""
+    rows = CoachingSession.objects.for_actor(actor).filter(
+        referral=referral, held_on__lte=as_at.day, recorded_at__lte=as_at.moment
+    )
+    return [
+        Said(
+            row,
+            mark(row.held_on, row.recorded_at, row.imported),
+            row.voided_at is not None and row.voided_at <= as_at.moment,
+            as_at.is_now and _had(mine, row.held_on),
+        )
+        for row in rows.select_related("voided_by").order_by("-held_on", "-recorded_at", "-pk")
+    ]
+
+
+def _had(mine: list[Taken], day: date) -> bool:
+    return any(each.row.starts_on <= day <= (each.last_day or date.max) for each in mine)
+
+
+# --- Sessions ---------------------------------------------------------------------------------------------------------
+
+
+@needs(Can.LOG_SESSIONS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def log_session(request: Request, uuid: UUID) -> HttpResponse:
+    """One session, in eight fields; how and how long as the last one was."""
+    row = _referral(request.actor, uuid, Can.LOG_SESSIONS)
+    last = (
+        CoachingSession.objects.for_actor(request.actor, Can.LOG_SESSIONS)
+        .filter(referral=row, voided_at=None)
+        .order_by("-held_on", "-recorded_at")
+        .first()
+    )
+    usual = {"mode": last.mode, "minutes": last.minutes} if last else {}
+    form = LogSession(request.POST if request.method == "POST" else None, initial=usual)
+
+    def save() -> str:
+        said = sessions.log_session(
+            request.actor, referral=row, uuid=form.cleaned_data["token"], **form.answers()  # type: ignore[arg-type]
+        )
+        return f"The session of {written(said.held_on)} is saved."
+
+    return _entered(request, row, form, save, heading="Log a session")
+
+
+@needs(Can.LOG_SESSIONS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def correct_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse:
+    """What a session should have said: it is withdrawn and recorded anew."""
+    row = _referral(request.actor, uuid, Can.LOG_SESSIONS)
+    theirs = _session(request, row, session)
+    names = (name for name in LogSession.base_fields if name != "token")
+    said = {name: getattr(theirs, name) for name in names} | {"session": theirs.uuid}
+    form = CorrectSession(request.POST if request.method == "POST" else None, initial=said)
+    if request.method != "POST" and theirs.voided_at is not None:
+        return _gone(request, row)
+
+    def save() -> str:
+        read = _session(request, row, form.cleaned_data["session"])
+        sessions.correct_session(
+            request.actor, session=read, uuid=form.cleaned_data["token"], **form.answers("session")  # type: ignore[arg-type]
+        )
+        return "The session is corrected. The entry as it was stays readable below."
+
+    return _entered(request, row, form, save, heading="Correct a session")
+
+
+@needs(Can.LOG_SESSIONS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def withdraw_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse:
+    """Why a session is withdrawn; it stays readable."""
+    row = _referral(request.actor, uuid, Can.LOG_SESSIONS)
+    theirs = _session(request, row, session)
+    form = WithdrawSession(request.POST if request.method == "POST" else None)
+    if theirs.voided_at is not None:
+        return _gone(request, row)
+
+    def save() -> str:
+        sessions.void_session(request.actor, session=theirs, because=form.cleaned_data["because"])
+        return "The session is withdrawn. It stays readable below, with the reason."
+
+    told = {
+        "Date": written(theirs.held_on),
+        "How": f"{theirs.get_mode_display()}, {theirs.minutes} minutes",
+        "What became of it": theirs.get_outcome_display(),
+    }
+    return _entered(request, row, form, save, heading="Withdraw this session?", told=told)
+
+
+def _session(request: Request, referral: Referral, uuid: UUID) -> CoachingSession:
+    rows = CoachingSession.objects.for_actor(request.actor, Can.LOG_SESSIONS).select_related("referral")
+    found: CoachingSession | None = rows.filter(referral=referral, uuid=uuid).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _gone(request: Request, referral: Referral) -> HttpResponse:
+    messages.warning(request, "This session was withdrawn or corrected meanwhile. Here is how it stands now.")
+    return redirect("referral", uuid=referral.uuid)
+
+
+# --- Ends -------------------------------------------------------------------------------------------------------------
+
+
+@needs(Can.END_CASES)
+@require_http_methods(["GET", "HEAD", "POST"])
+def close(request: Request, uuid: UUID) -> HttpResponse:
+    """How a referral ended."""
+    row = _referral(request.actor, uuid, Can.END_CASES)
+    form = CloseReferral(request.POST if request.method == "POST" else None, initial={"version": row.version})
+    if instead := _not_to_end(request, row):
+        return instead
+
+    def save() -> str:
+        ended = referrals.close(request.actor, referral=row, **form.answers())
+        return f"{title(ended)} is closed. It is on no caseload any more."
+
+    return _entered(request, row, form, save, heading="Close this referral")
+
+
+@needs(Can.END_CASES)
+@require_http_methods(["GET", "HEAD", "POST"])
+def hand_back(request: Request, uuid: UUID) -> HttpResponse:
+    """A coach has the referral no more: it waits for another."""
+    row = _referral(request.actor, uuid, Can.END_CASES)
+    form = HandBack(request.POST if request.method == "POST" else None, initial={"version": row.version})
+    if instead := _not_to_end(request, row):
+        return instead
+
+    def save() -> str:
+        referrals.hand_back(request.actor, referral=row, **form.answers())
+        return f"{title(row)} is handed back: it waits for another coach."
+
+    explains = "From now on it waits for another coach, urgent before routine. Its sessions stay with it."
+    return _entered(request, row, form, save, heading="Hand back this referral?", explains=explains)
+
+
+def _not_to_end(request: Request, referral: Referral) -> HttpResponse | None:
+    """Where to go instead of the question: it has ended already, or it is not the actor's to end. Raises Refused."""
+    if request.method == "POST":
+        return None  # the action says who was faster
+    if referral.closed_on is not None:
+        messages.warning(request, f"This referral was closed on {written(referral.closed_on)}.")
+        return redirect("referral", uuid=referral.uuid)
+    actor = request.actor
+    own = Allocation.objects.for_actor(actor, Can.LOG_SESSIONS).filter(referral=referral, ends_on=None, voided_at=None)
+    if referral.pcn_id not in actor.pcns(Can.ALLOCATE) and not own.exists():
+        raise Refused(Can.ALLOCATE)
+    return None
+
+
+# --- What these pages have in common ------------------------------------------------------------------------------------
+
+
+def _entered(
+    request: Request,
+    referral: Referral,
+    form: Entered,
+    save: Callable[[], str],
+    *,
+    heading: str,
+    told: Mapping[str, str] | None = None,
+    explains: str = "",
+) -> HttpResponse:
+    """Show the form; or write down what was sent and go back to the case. What was typed is never lost."""
+    href = reverse("referral", kwargs={"uuid": referral.uuid})
+    if request.method == "POST" and form.is_valid():
+        try:
+            done = save()
+        except ValidationError as fault:
+            form.refuse(fault)
+        except Stale as stale:
+            return conflict(request, form, stale, href)
+        else:
+            messages.success(request, done)
+            return redirect(href)
+    context = {
+        "form": form,
+        "heading": heading,
+        "title": title(referral),
+        "told": told,
+        "explains": explains,
+        "href": href,
+        "breadcrumbs": [*_way(request.actor), {"text": title(referral), "href": href}],
+    }
+    return render(request, "coaching/entry.html", context)
+
+
+def conflict(request: Request, form: Entered, stale: Stale, href: str) -> HttpResponse:
+    """Both texts; and the form as it was filled in, about what stands there now."""
+    current: Any = stale.current
+    data = request.POST.copy()
+    name, value = ("version", current.version) if "version" in form.fields else ("session", current.uuid)
+    data[name] = str(value)
+    form.data = data
+    context = {"differences": stale.differences, "again": form, "entry": {"href": href}}
+    return render(request, "409.html", context, status=409)
