@@ -119,14 +119,14 @@ def check_coaches(actor: Actor | None, coaches: Collection[int], day: date) -> d
 
     In the scope that the caller is in: coaches beyond it are left out. Called last, once, for all the coaches that an
     entry is about (`actions.check_flags` says why). Whoever is to know of a flag that this raises is told a moment
-    later, by a job: a coach's scope does not show who manages the PCN. Raises TooEarly.
+    later, by a job: a coach's scope does not show who manages the PCN.
     """
     from hwbc.compliance.tasks import checks as message
 
     reached = list(Coach.objects.filter(pk__in=coaches).values_list("pk", flat=True))
     if not reached:
         return {"raised": 0, "changed": 0, "cleared": 0, "open": 0}
-    done = actions.check_flags(actor or NIGHTLY, coaches=reached, day=day, look=lambda: look(day, reached))
+    done = actions.check_flags(actor or NIGHTLY, coaches=reached, day=day, look=lambda on: look(on, reached))
     if done["raised"]:
         nudge(message)
     return done

@@ -167,10 +167,9 @@ def _apply(red: Iterable[Red], day: date, *, run: Run | None, coaches: list[int]
     return {**sum(by_check.values(), Counter()), "checks": checks}
 
 
-def _refuse_an_earlier_day(day: date) -> None:
-    last = Run.objects.filter(kind=Run.Kind.CHECKS, outcome=Run.Outcome.DONE).order_by("-day").first()
-    if last is not None and day < last.day:
-        raise TooEarly(f"The last checks were for {last.day:%d/%m/%Y}; an earlier day can only be a dry run.")
+def _last_day() -> date:
+    days = Run.objects.filter(kind=Run.Kind.CHECKS, outcome=Run.Outcome.DONE).aggregate(last=models.Max("day"))
+    return days["last"] or date.min
 
 
 @action("run.checks")
@@ -186,7 +185,8 @@ def apply_checks(actor: Actor, line: Line, *, run: Run, look: Callable[[], Seen]
         cursor.execute(f"select pg_advisory_xact_lock({CHECKS_LOCK})")
     if not Run.objects.filter(pk=run.pk, outcome=Run.Outcome.RUNNING).exists():
         raise TurnTaken("Another run began at the same moment. Look what it did, and start again if need be.")
-    _refuse_an_earlier_day(run.day)
+    if run.day < (last := _last_day()):
+        raise TooEarly(f"The last checks were for {last:%d/%m/%Y}; an earlier day can only be a dry run.")
     seen = look()
     counts = {"coaches": seen.coaches, "raised": 0, "changed": 0, "cleared": 0, "open": 0}
     counts |= _apply(seen.red, run.day, run=run, coaches=None)
@@ -198,20 +198,21 @@ def apply_checks(actor: Actor, line: Line, *, run: Run, look: Callable[[], Seen]
 
 @action("flag.check")
 def check_flags(
-    actor: Actor, line: Line, *, coaches: Collection[int], day: date, look: Callable[[], Seen]
+    actor: Actor, line: Line, *, coaches: Collection[int], day: date, look: Callable[[date], Seen]
 ) -> dict[str, int]:
     """Make the open flags of these coaches, whom the scope shows, equal to what is red now; touch nobody else's.
 
     Beside other entries, but one coach at a time, and never beside a run: whoever looked first and wrote last would
     undo what the other saw. So this may wait for a run to end. It comes last in a transaction, once and for all its
     coaches: an entry that went on to ask for other locks could wait for one that waits for it. Whoever else locks a
-    coach does it `for no key update`, or a run would have to wait for them. Raises TooEarly, as a run does.
+    coach does it `for no key update`, or a run would have to wait for them. Where a run was for a later day already, as
+    around midnight, flags are those of that day, and stay so.
     """
     with connection.cursor() as cursor:
         cursor.execute(f"select pg_advisory_xact_lock_shared({CHECKS_LOCK})")
     locked = list(Coach.objects.filter(pk__in=coaches).order_by("pk").select_for_update(no_key=True))
-    _refuse_an_earlier_day(day)
-    counts = _apply(look().red, day, run=None, coaches=[coach.pk for coach in locked])
+    day = max(day, _last_day())
+    counts = _apply(look(day).red, day, run=None, coaches=[coach.pk for coach in locked])
     done = {what: counts.get(what, 0) for what in ("raised", "changed", "cleared", "open")}
     others = {"coaches": [str(coach.uuid) for coach in locked]} if len(locked) > 1 else {}
     line.about(locked[0], **done, **others)

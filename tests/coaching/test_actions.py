@@ -581,6 +581,15 @@ def test_only_the_coach_who_has_it_logs_a_session(cast: Cast, taken: Referral) -
     assert count(CoachingSession) == 0
 
 
+def test_an_allocation_that_was_withdrawn_gives_no_right_to_its_days(cast: Cast, taken: Referral) -> None:
+    with walls.lifted("tests"):
+        Allocation.objects.update(voided_at=timezone.now())
+    given(cast, taken)
+    asked: dict[str, Any] = {"referral": taken, "uuid": uuid4()}
+    refuses(cast.asha, sessions.log_session, ValidationError, "You took this referral on", **asked, **said(5))
+    logged(cast, taken)
+
+
 def test_nothing_is_ever_marked_did_not_attend_by_itself(cast: Cast, taken: Referral) -> None:
     """An outcome is said, always: there is no default."""
     missing = said(1)

@@ -21,11 +21,11 @@ from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.audit import ActionRefused
 from tests.cast import Cast
-from tests.coaching.work import count, do, exempt, given, leaves, received, refuses, train
+from tests.coaching.work import count, day, do, exempt, given, leaves, received, refuses, train
 from tests.compliance.test_answers import brought_in
 from tests.facts import ago, bring_in, courses
 from tests.workbooks import interesting_days, random_workbook
-from training.models import Exemption
+from training.models import Exemption, TrainingRecord
 
 MAY = date(2026, 5, 3)
 SINCE = date(2026, 4, 1)
@@ -105,12 +105,12 @@ def test_it_is_the_answer_of_the_standings_on_random_workbooks(seed: int, tmp_pa
     workbook = random_workbook(seed)
     brought_in(workbook, tmp_path, seed)
     said: Counter[str] = Counter()
-    for day in interesting_days(workbook, random.Random(seed), 25):
+    for on in interesting_days(workbook, random.Random(seed), 25):
         with walls.lifted("tests"):
-            stands = {one.coach: dict(one.answers)["training.referral_ready"] for one in standings(day)}
-            found = queries.readiness(stands, day)
-            assert {coach: readiness.answer for coach, readiness in found.items()} == stands, day
-            assert ready_for_referrals(list(stands), day) == {
+            stands = {one.coach: dict(one.answers)["training.referral_ready"] for one in standings(on)}
+            found = queries.readiness(stands, on)
+            assert {coach: readiness.answer for coach, readiness in found.items()} == stands, on
+            assert ready_for_referrals(list(stands), on) == {
                 coach for coach, answer in stands.items() if answer.state == "met"
             }
         for readiness in found.values():
@@ -163,6 +163,9 @@ def states() -> dict[str, tuple[dict[str, list[dict[str, str]]], str | None]]:
             {"courses": [{**course, "accredited_from": days[2]}], "training": [done]},
             "2 of 4 accredited days attended",
         ),
+        "accredited until the third day": (
+            {"courses": [{**course, "accredited_to": days[2]}], "training": [done]}, "3 of 4 accredited days attended",
+        ),
         "an exemption until yesterday": (
             {"exemptions": [{**exemption, "to": ago(1)}]},
             "no PCI-accredited health coaching course recorded; an exemption ended on",
@@ -207,6 +210,31 @@ def test_a_coach_whose_post_has_ended_is_refused_at_both_doors(cast: Cast) -> No
         bring_in(cast, taken_today())
     asked: dict[str, Any] = {"referral": received(cast), "coach": cast.coach_bo, "day": today(), "version": 1}
     refuses(cast.mo, referrals.allocate, ActionRefused, "has no post at Riverside PCN", **asked)
+
+
+@pytest.mark.django_db
+def test_a_day_that_stands_there_twice_is_one_day(cast: Cast) -> None:
+    train(cast, "BO")
+    with walls.lifted("tests"):
+        TrainingRecord.objects.update(attended_on=[day(9), day(9), day(8), day(7)])
+        missing = queries.readiness([cast.coach_bo.pk], today())[cast.coach_bo.pk].missing
+    assert missing == Missing("not_completed", 3, 4, True)
+
+
+@pytest.mark.django_db
+def test_an_exemption_that_was_withdrawn_is_not_spoken_of(cast: Cast) -> None:
+    exempt(cast, "BO", 30, 20)
+    exempt(cast, "BO", 9, 1)
+
+    def last() -> date | None:
+        with walls.lifted("tests"):
+            missing = queries.readiness([cast.coach_bo.pk], today())[cast.coach_bo.pk].missing
+        return missing and missing.exempt_until
+
+    assert last() == day(1)
+    with walls.lifted("tests"):
+        Exemption.objects.filter(ends_on=day(1)).update(voided_at=timezone.now())
+    assert last() == day(20)
 
 
 @pytest.mark.django_db
