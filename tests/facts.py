@@ -76,7 +76,8 @@ def meeting(coach: str, kind: str, days: int, minutes: int = 60, **values: str) 
     return {"coach_ref": coach, "kind": kind, "held_on": ago(days), "minutes": str(minutes), **given, **values}
 
 
-def _trained(coach: str, days: int = 300) -> dict[str, Any]:
+def trained(coach: str, days: int = 300) -> dict[str, Any]:
+    """The four-day course, attended and certified, so many days ago."""
     attended = ";".join(ago(days - 10 - n) for n in range(4))
     return {"coach_ref": coach, "course_ref": "HC4", "enrolled_on": ago(days), "attended_on": attended,
             "certificate_on": ago(days - 20), "certificate_number": f"INV-{coach}"}  # fmt: skip
@@ -109,7 +110,7 @@ def everything(cast: Cast, count: int = 6, first: int = 1, pcn: str = "U99991") 
         if kind != 3:
             sheets["agreements"] += _agreements(ref)
         if kind not in (2, 4):
-            sheets["training"].append(_trained(ref))
+            sheets["training"].append(trained(ref))
             done = ago(385 if kind == 3 else 200)
             sheets["training"].append(
                 {"coach_ref": ref, "course_ref": "IG", "enrolled_on": done, "certificate_on": done}
@@ -133,7 +134,7 @@ def everything(cast: Cast, count: int = 6, first: int = 1, pcn: str = "U99991") 
 def story_of(cast: Cast, ref: str = "ASHA", months: int = 14, pcn: str = "U99991") -> None:
     """A year and more of one coach of the cast: counted meetings and every kind that does not count."""
     start = add_months(today(), -months)
-    sheets: Sheets = {**courses(), **supervisors(), "agreements": _agreements(ref), "training": [_trained(ref)],
+    sheets: Sheets = {**courses(), **supervisors(), "agreements": _agreements(ref), "training": [trained(ref)],
                       "supervision": [], "referrals": [], "coaching_sessions": [], "absences": []}  # fmt: skip
     sheets["training"].append({"coach_ref": ref, "course_ref": "IG", "enrolled_on": ago(300),
                                "certificate_on": ago(300)})  # fmt: skip

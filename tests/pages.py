@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
@@ -16,11 +17,16 @@ from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, Notification
 from hwbc.workforce import walls
 from hwbc.workforce.access import SIGNED_IN
-from hwbc.workforce.models import Coach, Grant
+from hwbc.workforce.actions import record_absence
+from hwbc.workforce.models import Coach, Grant, Post
 from hwbc.workforce.roles import Can, Role
 from supervision.actions.agreements import add_supervisor, agree
+from supervision.actions.meetings import record_meeting
+from supervision.models import Agreement
 from tests import facts
 from tests.cast import SETUP, Cast, CoachFactory, Person, UserFactory
+from training.actions import record_exemption
+from training.models import Exemption, TrainingRecord
 
 PUBLIC = "public"
 
@@ -35,6 +41,7 @@ class Page:
     kwargs: Callable[[Cast], dict[str, str]] = field(default=lambda cast: {})
     # Adds that many rows to what the page lists for Mo, the PCN manager; None: it lists nothing.
     fill: Callable[[Cast, int], None] | None = None
+    visitor: Role = Role.PCN_MANAGER  # whoever opens it in a browser to look at it
     of_riverside: bool = False  # its address names a record of Riverside PCN: for Zed there is no such page
     # What a GET of it answers to whoever may open it, where that is not a page.
     signed_out: int = 200
@@ -107,6 +114,81 @@ def key(cast: Cast) -> dict[str, str]:
     return {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
 
 
+def a_meeting(cast: Cast) -> dict[str, str]:
+    """One that Sam held with Asha."""
+    with walls.lifted("tests"):
+        meeting = record_meeting(cast.sam.actor, coach=cast.coach_asha, supervisor=cast.supervisor_sam, kind="line",
+                                 held_on=today(), minutes=60)  # fmt: skip
+    return {"uuid": str(meeting.uuid)}
+
+
+def an_agreement(cast: Cast) -> dict[str, str]:
+    """Asha's with Sam."""
+    with walls.lifted("tests"):
+        return {"uuid": str(Agreement.objects.filter(coach=cast.coach_asha, voided_at=None).earliest("pk").uuid)}
+
+
+def a_training_record(cast: Cast) -> dict[str, str]:
+    """Of Asha's."""
+    facts.story_of(cast, months=1)
+    with walls.lifted("tests"):
+        return {"uuid": str(TrainingRecord.objects.filter(coach=cast.coach_asha, voided_at=None).earliest("pk").uuid)}
+
+
+def an_exemption(cast: Cast) -> dict[str, str]:
+    """Of Asha's, that Mo approved."""
+    with walls.lifted("tests"):
+        made = record_exemption(cast.mo.actor, coach=cast.coach_asha, rule=Exemption.BEFORE_REFERRALS, starts_on=today(),
+                                ends_on=today() + timedelta(days=30), reason="The course begins next week.")  # fmt: skip
+    return {"uuid": str(made.uuid)}
+
+
+def a_post(cast: Cast) -> dict[str, str]:
+    """Asha's."""
+    with walls.lifted("tests"):
+        post = Post.objects.filter(coach=cast.coach_asha, voided_at=None).earliest("pk")
+    return {**a_coach(cast), "pk": str(post.pk)}
+
+
+def an_absence(cast: Cast) -> dict[str, str]:
+    """Of Asha's."""
+    with walls.lifted("tests"):
+        absence = record_absence(cast.mo.actor, coach=cast.coach_asha, kind="sickness", starts_on=today())
+    return {**a_coach(cast), "pk": str(absence.pk)}
+
+
+SAM = Role.LINE_SUPERVISOR
+RECORDING = [
+    Page("meeting_new", Can.RECORD_MEETINGS, kwargs=a_coach, of_riverside=True, visitor=SAM),
+    Page("meetings_new", Can.RECORD_MEETINGS, visitor=SAM),
+    *(
+        Page(name, Can.RECORD_MEETINGS, kwargs=a_meeting, of_riverside=True, visitor=SAM)
+        for name in ("meeting_correct", "meeting_withdraw")
+    ),
+    Page("agreement_new", Can.RECORD, kwargs=a_coach, of_riverside=True),
+    *(
+        Page(name, Can.RECORD, kwargs=an_agreement, of_riverside=True)
+        for name in ("agreement_end", "agreement_withdraw")
+    ),
+    Page("training_new", Can.RECORD_TRAINING, kwargs=a_coach, of_riverside=True),
+    *(
+        Page(name, Can.RECORD_TRAINING, kwargs=a_training_record, of_riverside=True)
+        for name in ("training_correct", "training_certificate", "training_withdraw")
+    ),
+    Page("exemption_new", Can.OVERRIDE, kwargs=a_coach, of_riverside=True),
+    *(
+        Page(name, Can.OVERRIDE, kwargs=an_exemption, of_riverside=True)
+        for name in ("exemption_end", "exemption_withdraw")
+    ),
+    Page("post_new", Can.RECORD, kwargs=a_coach, of_riverside=True),
+    *(
+        Page(name, Can.RECORD, kwargs=a_post, of_riverside=True)
+        for name in ("post_end", "post_change", "post_correct", "post_withdraw")
+    ),
+    Page("absence_new", Can.RECORD, kwargs=a_coach, of_riverside=True),
+    *(Page(name, Can.RECORD, kwargs=an_absence, of_riverside=True) for name in ("absence_end", "absence_withdraw")),
+]
+
 PAGES = [
     Page("home", SIGNED_IN, fill=more_coaches),
     Page("flags", Can.SEE_STANDING, fill=more_coaches),
@@ -117,6 +199,7 @@ PAGES = [
         Page(name, can, kwargs=a_coach, fill=more_of_asha, of_riverside=True)
         for name, _, can in SECTIONS  # the six pages about one coach
     ),
+    *RECORDING,
     Page("overview", Can.SEE_OVERVIEW, fill=more_coaches),
     Page("how_we_count", Can.SEE_STANDING, fill=more_coaches),
     Page("another_day", SIGNED_IN),

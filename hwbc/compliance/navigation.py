@@ -8,7 +8,9 @@ from hwbc.workforce.roles import Can
 
 SECTIONS: tuple[tuple[str, str, Can | None], ...] = (
     ("home", "Home", None),
+    ("caseload", "Caseload", Can.LOG_SESSIONS),
     ("coaches", "Coaches", Can.SEE_STANDING),
+    ("referrals", "Referrals", Can.SEE_OVERVIEW),
     ("flags", "Flags", Can.SEE_OVERVIEW),
     ("overview", "PCNs", Can.SEE_OVERVIEW),
     ("access", "Access", Can.INVITE),

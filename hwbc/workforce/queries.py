@@ -1,6 +1,6 @@
 """What the front door asks: who somebody is, and whom they reach."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -135,6 +135,18 @@ def registers(actor: "Actor", can: Can, coach: int) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(_REGISTERS, {"coach": coach, "pcns": pcns})
         return {number for (number,) in cursor}
+
+
+def places(pks: Iterable[int]) -> list[Organisation]:
+    """These organisations, by name."""
+    return list(Organisation.objects.filter(pk__in=list(pks)).order_by("name", "pk"))
+
+
+def employers(actor: "Actor", can: Can, coach: int) -> list[Organisation]:
+    """Who may employ a coach: places of the actor's, providers, and who employs them in a post there already."""
+    there = Post.objects.filter(coach=coach, pcn__in=actor.pcns(can), voided_at=None).values("employer")
+    fit = Q(pk__in=actor.nodes(can)) | Q(kind=Organisation.Kind.PROVIDER) | Q(pk__in=there)
+    return list(Organisation.objects.filter(fit).order_by("name", "pk"))
 
 
 # --- Facts of the ground floor, as at a day, as known at a moment ----------------------------------------------------

@@ -24,7 +24,7 @@ def test_every_page(window, live_cast, width: int) -> None:
 
 def look(watched, cast, page: Page, signed_in: bool) -> None:
     if signed_in:
-        watched.sign_in(cast.mo)
+        watched.sign_in(cast.person(page.visitor))
     watched.page.goto(page.url(cast))
     assert watched.page.locator("h1").count() == 1, page.name
     assert watched.overflow() <= 0, page.name

@@ -1,21 +1,18 @@
 """A supervisor records, corrects and withdraws meetings: what is saved, said, refused and shown."""
 
-from datetime import date, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from hwbc.compliance.checks import run_checks
 from hwbc.kit.periods import today
 from hwbc.standards.models import Flag
 from hwbc.workforce import walls
-from hwbc.workforce.models import AuditEvent
 from supervision.models import Meeting
 from tests.cast import SETUP, Cast
-from tests.compliance.recording import day, posted, said, words
+from tests.compliance.recording import day, posted, said
 
 pytestmark = pytest.mark.django_db
 

@@ -263,9 +263,7 @@ class Agree(Entered):
 
     def __init__(self, *args: Any, supervisors: Iterable[Supervisor], may_add: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        rows = [
-            (each.uuid, f"{each.name}, {Supervisor.Role(each.role).label}", each) for each in supervisors
-        ]
+        rows = [(each.uuid, f"{each.name}, {Supervisor.Role(each.role).label}", each) for each in supervisors]
         self.fields["supervisor"].offer(rows)  # type: ignore[attr-defined]
         if not may_add:
             self.fields["who"].choices = [(REGISTERED, "Somebody in the register")]  # type: ignore[attr-defined]

@@ -10,6 +10,8 @@ from typing import Any
 from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
 
+from coaching.queries import LATEST, hold, readiness
+from coaching.sentences import missing_piece
 from hwbc.compliance.importing.cells import shown
 from hwbc.compliance.importing.checks import check
 from hwbc.compliance.importing.faults import NotImportable, NotImported
@@ -17,7 +19,6 @@ from hwbc.compliance.importing.reading import Workbook
 from hwbc.compliance.importing.sheets import SHEETS
 from hwbc.compliance.importing.staging import execute, stage
 from hwbc.compliance.importing.steps import STEPS, Step
-from hwbc.compliance.queries import ready_for_referrals
 from hwbc.standards.models import Run
 from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action
@@ -80,7 +81,7 @@ def import_rows(
     check(book, register.pk if register else None, day)
     _stop_at_faults(book)
     tell("writing")
-    params = {"now": timezone.now(), "user": actor.user_id, "day": day, "why": _WHY_VOID}
+    params = {"now": started, "user": actor.user_id, "day": day, "why": _WHY_VOID}
     try:
         counts = {"organisations": _write_organisations(params)} if book.rows.get("organisations") else {}
         register = Organisation.objects.get(code=code)
@@ -206,6 +207,12 @@ def _write(steps: tuple[Step, ...], params: Params) -> Counts:
     )
 
 
+# A blank says nothing: it takes away an end or an acceptance that a workbook brought, never one recorded on a page.
+_ENDED_BY_IMPORT = (
+    "exists (select 1 from standards_run i where i.kind = 'import' and i.started_at = old.end_recorded_at)"
+)
+
+
 def _find(step: Step) -> str:
     """Each row of the sheet beside the record that is there already, and what has to be done."""
     columns = {**step.key, **step.data, **dict(step.once)}
@@ -214,13 +221,15 @@ def _find(step: Step) -> str:
     cases = [f"when {' and '.join(same.values())} then 'same'"]
     if step.is_period:
         but_the_end = [condition for name, condition in same.items() if name != "ends_on"]
+        kept = " and ".join([*but_the_end, "s.ends_on is null", "old.ends_on is not null", f"not {_ENDED_BY_IMPORT}"])
         ended = " and ".join([*but_the_end, "old.ends_on is null"])
         cases = [
             # Only an allocation may have no start: the referral is not, or no longer, accepted.
-            "when s.starts_on is null then case when old.id is null then 'same' else 'gone' end",
+            "when s.starts_on is null then case when old.imported then 'gone' else 'same' end",
             "when old.id is null then 'new'",
             *cases,
             f"when {ended} then 'ended'",
+            f"when {kept} then 'same'",
         ]
     else:
         cases.insert(0, "when old.id is null then 'new'")
@@ -320,14 +329,16 @@ def _pass_the_gate(book: Workbook, day: date) -> None:
     )
     if not taken:
         return
-    ready = ready_for_referrals(sorted({coach for _, coach, _ in taken}), day)
+    coaches = sorted({coach for _, coach, _ in taken})
+    hold(coaches)
+    gate = readiness(coaches, day, LATEST)
     for row, coach, reference in taken:
-        if coach not in ready:
+        if (missing := gate[coach].missing) is not None:
             book.faults.add(
                 "referrals",
                 row,
                 "accepted_on",
-                f"{shown(reference)} is not referral-ready today: that takes a post, and a completed PCI-accredited "
-                "health coaching course or an exemption. Give it to another coach, or add what is missing.",
+                f"{shown(reference)} is not referral-ready today: {missing_piece(missing)}. "
+                "Give it to another coach, or add what is missing.",
             )
     _stop_at_faults(book)

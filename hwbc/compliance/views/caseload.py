@@ -206,7 +206,10 @@ def log_session(request: Request, uuid: UUID) -> HttpResponse:
 
     def save() -> str:
         said = sessions.log_session(
-            request.actor, referral=row, uuid=form.cleaned_data["token"], **form.answers()  # type: ignore[arg-type]
+            request.actor,
+            referral=row,
+            uuid=form.cleaned_data["token"],
+            **form.answers(),  # type: ignore[arg-type]
         )
         return f"The session of {written(said.held_on)} is saved."
 
@@ -228,7 +231,10 @@ def correct_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse
     def save() -> str:
         read = _session(request, row, form.cleaned_data["session"])
         sessions.correct_session(
-            request.actor, session=read, uuid=form.cleaned_data["token"], **form.answers("session")  # type: ignore[arg-type]
+            request.actor,
+            session=read,
+            uuid=form.cleaned_data["token"],
+            **form.answers("session"),  # type: ignore[arg-type]
         )
         return "The session is corrected. The entry as it was stays readable below."
 

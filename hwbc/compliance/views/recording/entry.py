@@ -66,8 +66,8 @@ class Entry:
     @property
     def href(self) -> str:
         """Where what was written down is seen."""
-        if self.coach is None:
-            return reverse("home")
+        if self.coach is None or self.page in ("home", "coaches"):
+            return reverse(self.page)
         return reverse(self.page, kwargs={"uuid": self.coach.uuid}) + (f"#{self.anchor}" if self.anchor else "")
 
     @property
