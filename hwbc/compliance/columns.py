@@ -6,6 +6,7 @@ The list of coaches, its export and the overview of PCNs all ask `cell`: a numbe
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from hwbc.compliance.catalogue import ORDER, REQUIRED_PREFIX, RULES, STATES, WORST_FIRST, rule_of
@@ -60,9 +61,14 @@ def covers(rule: str, code: str) -> bool:
     return code == rule or (rule in TOGETHER and code.startswith(TOGETHER[rule][1]))
 
 
+@lru_cache(maxsize=4096)  # a page asks for the same few hundred of these thousands of times
+def _any_covers(rules: tuple[str, ...], code: str) -> bool:
+    return any(covers(rule, code) for rule in rules)
+
+
 def cell(standing: Standing, *rules: str) -> Cell:
     """The rules as one. A coach of whom none of them is asked answers "does not apply"."""
-    answers = [(code, answer) for code, answer in standing.answers if any(covers(rule, code) for rule in rules)]
+    answers = [(code, answer) for code, answer in standing.answers if _any_covers(rules, code)]
     state = min((answer.state for _, answer in answers), key=_RANK.__getitem__, default=NOT_APPLICABLE)
     worst = tuple((code, answer) for code, answer in answers if answer.state == state)
     return Cell(state, worst, sum(answer.state not in (PAUSED, NOT_APPLICABLE) for _, answer in answers))

@@ -70,7 +70,7 @@ _ORDER = {rule: number for number, rule in enumerate((
 
 def _flags_known(record: Record) -> datetime:
     """The moment up to which flags are shown: where the coach has left, what others did afterwards is theirs."""
-    if record.until == date.max:
+    if not record.limited:
         return record.as_at.moment
     end = timezone.make_aware(datetime.combine(record.until, time.max))
     return min(end, record.as_at.moment)

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from hwbc.compliance.as_at import AsAt
 from hwbc.compliance.queries import Person, Standing, last_day, standings_of
+from hwbc.compliance.sentences import written
 from hwbc.standards.presets import WDF
 from hwbc.standards.queries import Asked
 from hwbc.standards.rules import NUMBER_KEYS, Numbers
@@ -81,6 +82,16 @@ class Record:
     def reference(self) -> str:
         """The reference that the coach's service knows them by; "" where there is none."""
         return str(self.coach.reference)
+
+    @property
+    def limited(self) -> bool:
+        """Whether the actor sees this coach up to a last day only."""
+        return self.until != date.max
+
+    @property
+    def no_end(self) -> str:
+        """What stands for the end of a period that has none, or none that may be shown."""
+        return f"Not by {written(self.until)}" if self.limited else "No end date"
 
     @property
     def here(self) -> list[PostHeld]:

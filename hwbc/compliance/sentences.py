@@ -42,11 +42,6 @@ MEETING_WORDS = {
 }
 
 
-def why_not(code: str) -> str:
-    """Why a meeting does not count, by its verdict; "Counts." where it does."""
-    return MEETING_WORDS[code]
-
-
 def written(day: date | None) -> str:
     """A day as it is shown: 15 March 2026."""
     return f"{day.day} {day:%B %Y}" if day else "no date"

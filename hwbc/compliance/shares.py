@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -73,7 +73,14 @@ class Counter:
     def __init__(self, columns: Sequence[Shown], states: Mapping[int, list[str]], address: Mapping[str, str]) -> None:
         self.columns = columns
         self.states = states
-        self.address = address
+        # Forty PCNs have more than a thousand numbers: what their addresses share is made once.
+        self._list = reverse("coaches")
+        self._asked = {
+            (shown.rules[0], state): urlencode({"rule": shown.rules[0], "state": state, **address})
+            for shown in columns
+            for state in SHOWN
+        }
+        self._everybody = urlencode(address)
 
     def row(self, name: str, coaches: Sequence[int], waiting: int | None, place: str | None) -> Row:
         """Some coaches, counted. `place` narrows the list to exactly them: "" no place at all, None: none would."""
@@ -88,14 +95,15 @@ class Counter:
                 InState(STATES[state][0], self._number(found[0], place, self.columns[0], state), state in RED)
                 for state in WORST_FIRST
             ]
-        return Row(name, Number(len(coaches), self._href(place)), waiting, shares, each)
+        return Row(name, Number(len(coaches), self._href(place, self._everybody)), waiting, shares, each)
 
     def _number(self, found: Sequence[str], place: str | None, shown: Shown, state: str) -> Number:
         _, states = SHOWN[state]
-        return Number(sum(each in states for each in found), self._href(place, rule=shown.rules[0], state=state))
+        query = self._asked[shown.rules[0], state]
+        return Number(sum(each in states for each in found), self._href(place, query))
 
-    def _href(self, place: str | None, **asked: str) -> str | None:
+    def _href(self, place: str | None, query: str) -> str | None:
         if place is None:
             return None
-        query = urlencode({**({"place": place} if place else {}), **asked, **self.address})
-        return f"{reverse('coaches')}?{query}" if query else reverse("coaches")
+        asked = "&".join(filter(None, [f"place={quote(place)}" if place else "", query]))
+        return f"{self._list}?{asked}" if asked else self._list

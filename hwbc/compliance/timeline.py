@@ -192,7 +192,7 @@ def _entry(
         facts = facts | {"kind": None, "reason": ""}
         words = ""
     if what.startswith("post") and facts["outlasts"] and facts["pcn_id"] not in record.actor.pcns(record.can):
-        facts = facts | ({"pcn": "another PCN", "employer": "another employer"} if record.until != date.max else {})
+        facts = facts | ({"pcn": "another PCN", "employer": "another employer"} if record.limited else {})
     title, details = _WORDS[what](facts)
     shown_words = words if voided_at or what == "flag" else ""
     marked = "" if what == "flag" else mark(on_day, recorded_at, imported)

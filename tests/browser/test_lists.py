@@ -71,7 +71,7 @@ def test_a_list_is_narrowed_and_exported_without_javascript(window, filled: Cast
     page.get_by_role("link", name="Remove the filter State: Overdue or not met").click()
     assert rows.count() > count
     page.get_by_role("link", name="Clear all").click()
-    expect(page.locator("caption")).to_contain_text("38 coaches")
+    expect(page.locator("caption")).to_contain_text("37 coaches")
 
 
 def test_a_hidden_head_shows_itself_to_the_keyboard(window, filled: Cast) -> None:
@@ -80,10 +80,10 @@ def test_a_hidden_head_shows_itself_to_the_keyboard(window, filled: Cast) -> Non
     page = watched.page
     for address in ("/coaches", "/pcns"):
         page.goto(address)
-        link = page.locator("thead a").first
-        before = link.bounding_box()
-        assert before is not None
-        page.get_by_text(re.compile("^Sorted by")).focus()
+        hidden = page.locator("thead").bounding_box()
+        assert hidden is not None
+        assert hidden["height"] <= 1
+        page.locator("summary", has_text="Sorted by").focus()
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.closest('thead') !== null")
         head = page.locator("thead").bounding_box()

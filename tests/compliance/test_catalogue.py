@@ -1,7 +1,7 @@
 """Everything that the rules can say has its words: codes, states, numbers, sources, reasons."""
 
 import re
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,7 +20,7 @@ from hwbc.compliance.catalogue import (
     rule_of,
 )
 from hwbc.compliance.columns import OF_A_COACH, OF_A_PCN, covers, rule_choices
-from hwbc.compliance.sentences import MEETING_WORDS, why_not
+from hwbc.compliance.sentences import MEETING_WORDS
 from hwbc.kit.periods import today
 from hwbc.standards import rules
 from hwbc.standards.presets import PRESETS, SOURCES, source
@@ -36,6 +36,10 @@ COURSE = Required("IG", 12, 30, None, "Data security")
 EVERY_RULE = [*RULES.values(), required_rule("training.required:IG", COURSE)]
 # Numbers that no rule's own words name: key → why.
 NOT_IN_A_RULE: dict[str, str] = {}
+
+
+def numbers(values: dict[str, Any]) -> Numbers:
+    return Numbers(**values)
 
 
 def test_every_rule_that_has_an_answer_has_its_words() -> None:
@@ -79,9 +83,9 @@ def test_what_a_rule_asks_changes_with_its_numbers(rule) -> None:
     numbers are the pause, and the months for which evidence holds."""
     elsewhere = {"pause_after_days", "supervisor_evidence_months"}
     for key in set(rule.numbers) - elsewhere:
-        assert rule.asks(replace(Numbers(), **{key: 97})) != rule.asks(Numbers()), key
-        assert "97" in rule.asks(replace(Numbers(), **{key: 97})), key
-    assert not re.search(r"\b1 (days|months|working days)\b", rule.asks(Numbers(**dict.fromkeys(NUMBER_KEYS, 1))))
+        assert "97" in rule.asks(numbers({key: 97})), key
+        assert "97" not in rule.asks(Numbers())
+    assert not re.search(r"\b1 (days|months|working days)\b", rule.asks(numbers(dict.fromkeys(NUMBER_KEYS, 1))))
 
 
 def test_no_rule_is_without_its_source() -> None:
@@ -103,7 +107,7 @@ def test_every_reason_why_a_meeting_does_not_count_has_words() -> None:
     of_the_page = {"before_employment", "withdrawn"}
     assert {*said, *stored, *of_the_page} == set(MEETING_WORDS)
     assert {"group", "ad_hoc", "counts"} < said
-    assert all(why_not(code) for code in MEETING_WORDS)
+    assert all(MEETING_WORDS.values())
     assert len(set(MEETING_WORDS.values())) == len(MEETING_WORDS)
 
 

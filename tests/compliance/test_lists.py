@@ -115,7 +115,7 @@ def exported(who: Person | Client, **asked: str) -> list[dict[str, str]]:
     client = who if isinstance(who, Client) else who.client
     response = client.get(f"/coaches/export?{urlencode(asked)}")
     assert response.status_code == 200
-    return list(csv.DictReader(StringIO(response.getvalue().decode("utf-8-sig"), newline="")))  # type: ignore[attr-defined]
+    return list(csv.DictReader(StringIO(response.getvalue().decode("utf-8-sig"), newline="")))
 
 
 def worst(standing: Standing, *codes: str) -> str:

@@ -1,6 +1,7 @@
 """What the page about a coach's supervision shows, against the slow second calculation."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from django.utils import timezone
 
 from hwbc.kit.periods import today
+from hwbc.standards import queries as standards
+from hwbc.standards.presets import WDF
 from hwbc.workforce import walls
 from supervision import queries
 from supervision.models import Evidence, Meeting
@@ -47,6 +50,18 @@ def _theirs(
     owed = employment is not None and (row["kind"] == "health_coaching" or row["held_on"] >= employment.start)
     key = (row["kind"], row["held_on"], row["minutes"], row["format"], row["status"], bool(row.get("ad_hoc")))
     return *key, supervisor, counts, counts and owed
+
+
+def test_the_comparison_bites(tmp_path: Path, empty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: with one number of the supervisor's standard changed, other meetings count."""
+    monkeypatch.setattr(standards, "WDF", replace(WDF, supervisor_evidence_months=6))
+    differing = 0
+    for book, coach, pk, day in random_coaches(1, tmp_path):
+        ours = Counter(each.verdict == "counts" for each in queries.meetings(asked(pk, day)) if each.held_on <= day)
+        held = [row for row in coach.meetings if row["held_on"] <= day]
+        theirs = Counter(oracle.meeting_counts(book, coach, row, day) for row in held)
+        differing += ours != theirs
+    assert differing > 0
 
 
 @pytest.mark.parametrize("seed", range(2))

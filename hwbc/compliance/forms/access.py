@@ -28,12 +28,12 @@ class AccessFilter(ListFilter):
         error_messages={"max_length": "The name must be 100 characters or fewer"},
     )  # fmt: skip
     role = choice("Role", "All roles", "a role")
-    show = choice("Show", "Access now or later", "what to show")
+    show = choice("Show", "Now or later", "what to show")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offer("role", [(role.value, role.label) for role in Role])
-        self.offer("show", [(ENDED, "Access that has ended")])
+        self.offer("show", [(ENDED, "Ended")])
 
     @property
     def shows_ended(self) -> bool:

@@ -36,7 +36,7 @@ class ListFilter(NhsukForm, forms.Form):
 
     def __init__(self, given: QueryDict, *, nodes: Sequence[Node], keep: Mapping[str, str], **kwargs: Any) -> None:
         # What is asked for is shown again: without what no page can show.
-        asked = {name: "".join(c for c in given[name] if c.isprintable()) for name in given}
+        asked = {name: "".join(c for c in str(given[name]) if c.isprintable()) for name in given}
         super().__init__(asked, **kwargs)
         self.nodes = {node.code: node for node in nodes}
         if len(nodes) > 1:
