@@ -360,12 +360,12 @@ select x.uuid, h.uuid, h.name, x.starts_on, {known_end("x")},
        where a.coach_id = x.coach_id and {known("a")}
          and a.starts_on <= %(day)s and a.starts_on >= x.starts_on and a.starts_on <= {known_end("x")}
          and (k.completed_on is null or a.starts_on < k.completed_on)
-         and (a.pcn_id = any(%(pcns)s) or a.coach_id = any(%(own)s))
+         and (a.pcn_id = any(%(places)s) or a.coach_id = any(%(own)s))
   ) m on true
  where x.rule = 'training.before_referrals' and {known("x")}
    and (x.coach_id = any(%(own)s)
         or exists (select 1 from workforce_post o
-                    where o.coach_id = x.coach_id and o.pcn_id = any(%(pcns)s) and {known("o")}
+                    where o.coach_id = x.coach_id and o.pcn_id = any(%(places)s) and {known("o")}
                       and o.starts_on <= {known_end("x")} and {known_end("o")} >= x.starts_on))
  order by x.ends_on < %(day)s, x.ends_on, h.sort_name, x.id
 """
@@ -379,7 +379,7 @@ def overrides(actor: Actor, day: date, known: datetime | None = None) -> list[Ov
     """
     parameters = {
         **_parameters(day, moment(known), None),
-        "pcns": sorted(actor.pcns(Can.SEE_STANDING)),
+        "places": sorted(actor.pcns(Can.SEE_STANDING)),
         "own": sorted(actor.own(Can.SEE_STANDING)),
         "reasons": sorted(actor.coaches(Can.SEE_REASONS)),
     }

@@ -281,6 +281,7 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 
 # --- Mail ---------------------------------------------------------------------------------------------------------
 
+EMAIL_TIMEOUT = 10  # seconds: mail is sent while somebody waits for the page
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", default=f"{SERVICE_NAME} <no-reply@localhost>")
 if env.str("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))

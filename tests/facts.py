@@ -76,6 +76,12 @@ def meeting(coach: str, kind: str, days: int, minutes: int = 60, **values: str) 
     return {"coach_ref": coach, "kind": kind, "held_on": ago(days), "minutes": str(minutes), **given, **values}
 
 
+def session(referral: str, days: int, **values: str) -> dict[str, Any]:
+    """A session of a referral so many days ago."""
+    given = {"mode": "phone", "minutes": "45", "outcome": "attended"}
+    return {"referral_ref": referral, "held_on": ago(days), **given, **values}
+
+
 def trained(coach: str, days: int = 300) -> dict[str, Any]:
     """The four-day course, attended and certified, so many days ago."""
     attended = ";".join(ago(days - 10 - n) for n in range(4))

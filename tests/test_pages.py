@@ -74,12 +74,12 @@ def test_another_pcns_record_is_no_page(page: Page, cast: Cast) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if page.fill], ids=lambda page: page.name)
 def test_a_page_costs_as_many_queries_for_20_rows_as_for_2(page: Page, cast: Cast) -> None:
     counts = []
-    mo = cast.mo.client
+    visitor = cast.person(page.visitor).client
     for more in (2, 18):
         assert page.fill
         page.fill(cast, more)
         with CaptureQueriesContext(connection) as asked:
-            assert mo.get(page.url(cast)).status_code == 200
+            assert visitor.get(page.url(cast)).status_code == 200
         counts.append(len(asked))
     assert counts[0] == counts[1], asked.captured_queries
     print(f"{page.name}: {counts[1]} queries, the front door's {FRONT_DOOR} with them")
@@ -88,7 +88,7 @@ def test_a_page_costs_as_many_queries_for_20_rows_as_for_2(page: Page, cast: Cas
 
 @each_page
 def test_markup_is_valid(page: Page, cast: Cast, client: Client) -> None:
-    for who in (client, cast.mo.client):
+    for who in (client, cast.mo.client, cast.person(page.visitor).client):
         response = who.get(page.url(cast), follow=True)
         if page.html:
             assert markup.faults(response.content.decode()) == []
@@ -97,9 +97,10 @@ def test_markup_is_valid(page: Page, cast: Cast, client: Client) -> None:
 @each_page
 def test_reading_changes_nothing_but_the_audit_and_the_browsers_session(page: Page, cast: Cast) -> None:
     url = page.url(cast)
-    cast.mo.client.get(url)
+    visitor = cast.person(page.visitor).client
+    visitor.get(url)
     with CaptureQueriesContext(connection) as asked:
-        cast.mo.client.get(url)
+        visitor.get(url)
     written = {
         match[1]
         for query in asked.captured_queries
@@ -110,7 +111,7 @@ def test_reading_changes_nothing_but_the_audit_and_the_browsers_session(page: Pa
 
 @each_page
 def test_headers(page: Page, cast: Cast) -> None:
-    response = cast.mo.client.get(page.url(cast))
+    response = cast.person(page.visitor).client.get(page.url(cast))
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy

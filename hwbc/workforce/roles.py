@@ -34,7 +34,7 @@ class Can(enum.Enum):
     SEE_STATUS = "see whether the service and its background jobs run"
     ACKNOWLEDGE = "acknowledge flags"
     ALLOCATE = "hand out referrals"
-    OVERRIDE = "let an untrained coach take referrals for a while"
+    OVERRIDE = "exempt a coach from training for a while"
     LOG_SESSIONS = "log coaching sessions"
     END_CASES = "close referrals and hand them back"
     RECORD = "record posts, absences and supervision agreements"

@@ -223,8 +223,8 @@ def correct_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse
     row = _referral(request.actor, uuid, Can.LOG_SESSIONS)
     theirs = _session(request, row, session)
     names = (name for name in LogSession.base_fields if name != "token")
-    said = {name: getattr(theirs, name) for name in names} | {"session": theirs.uuid}
-    form = CorrectSession(request.POST if request.method == "POST" else None, initial=said)
+    as_read = {name: getattr(theirs, name) for name in names} | {"session": theirs.uuid}
+    form = CorrectSession(request.POST if request.method == "POST" else None, initial=as_read)
     if request.method != "POST" and theirs.voided_at is not None:
         return _gone(request, row)
 

@@ -8,15 +8,18 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from coaching.queries import caseload
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import WORST_FIRST
+from hwbc.compliance.evidence import READY
 from hwbc.compliance.findings import Finding, finding, findings
 from hwbc.compliance.queries import Person, Standing, people, standings_by_coach, waiting_referrals
 from hwbc.standards.queries import last_checks, unread_count
-from hwbc.standards.rules import DUE_SOON, NOT_MET, OVERDUE, RED
+from hwbc.standards.rules import DUE_SOON, MET, NOT_MET, OVERDUE, RED
 from hwbc.workforce.access import Actor, Request, signed_in
 from hwbc.workforce.roles import ASK, Can, Role
 
+CASES = 5  # of a coach's own on this page; the others are a link away
 SHOWN = 6  # coaches on this page; all findings are a link away
 
 # What a supervisor of a kind has to hold.
@@ -41,7 +44,7 @@ def home(request: Request, as_at: AsAt) -> HttpResponse:
         standings = standings_by_coach(seen, as_at.day, as_at.moment)
         context |= _oversight(actor, seen, standings, as_at) if actor.can(Can.SEE_OVERVIEW) else {}
         context |= _supervision(actor, seen, standings)
-        context |= _own(actor, seen, standings)
+        context |= _own(actor, seen, standings, as_at)
     if as_at.form.errors:
         context["form"] = as_at.form
     return render(request, "compliance/home.html", context)
@@ -92,8 +95,8 @@ def _supervision(actor: Actor, seen: list[Person], standings: dict[int, Standing
     return {"supervises": True, "supervisees": sorted(lines, key=_pressing)}
 
 
-def _own(actor: Actor, seen: list[Person], standings: dict[int, Standing]) -> dict[str, Any]:
-    """For a coach: every rule about themself, what needs them first."""
+def _own(actor: Actor, seen: list[Person], standings: dict[int, Standing], as_at: AsAt) -> dict[str, Any]:
+    """For a coach: every rule about themself, what needs them first; and the cases to see next."""
     themself = {grant.coach_id for grant in actor.grants if grant.role == Role.COACH}
     if not themself:
         return {}
@@ -102,7 +105,17 @@ def _own(actor: Actor, seen: list[Person], standings: dict[int, Standing]) -> di
         return {"is_coach": True}
     lines = sorted(_lines(person, standings[person.pk]), key=_pressing)
     mine = [line for line in lines if line.answer.state in (*RED, DUE_SOON)]
-    return {"is_coach": True, "me": person, "mine": mine, "fine": [line for line in lines if line not in mine]}
+    cases = caseload(actor, person.pk, as_at.day, as_at.moment)
+    return {
+        "is_coach": True,
+        "me": person,
+        "mine": mine,
+        "fine": [line for line in lines if line not in mine],
+        "cases": cases[:CASES],
+        "all_cases": len(cases),
+        "ready": any(line.rule.code == READY and line.answer.state == MET for line in lines),
+        "not_ready": next((line for line in lines if line.rule.code == READY and line.answer.state != MET), None),
+    }
 
 
 def _lines(person: Person, standing: Standing) -> list[Finding]:

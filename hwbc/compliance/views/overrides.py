@@ -24,6 +24,8 @@ from hwbc.compliance.views.caseload import title
 from hwbc.compliance.views.referrals import up_to_date
 from hwbc.kit.periods import today
 from hwbc.kit.tables import Column, Table
+from hwbc.standards.queries import Asked
+from hwbc.standards.rules import Numbers
 from hwbc.workforce.access import Actor, Request, needs
 from hwbc.workforce.models import Coach, Post
 from hwbc.workforce.roles import Can

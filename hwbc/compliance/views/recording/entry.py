@@ -180,12 +180,11 @@ def withdrawal(
     """Ask why a row is withdrawn, and withdraw it."""
     if (instead := gone(request, row, entry.href, again)) is not None:
         return instead
-    versioned = hasattr(row, "version")
-    form: Entered
-    if versioned:
-        form = filled(WithdrawVersion, request, {"version": row.version})
-    else:
-        form = filled(Withdraw, request)
+    form: Entered = (
+        filled(WithdrawVersion, request, {"version": row.version})
+        if hasattr(row, "version")
+        else filled(Withdraw, request)
+    )
     return answer(request, entry, form, lambda: void(request.actor, **form.answers()), lambda _: say, again)
 
 

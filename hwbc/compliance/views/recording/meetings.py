@@ -12,7 +12,7 @@ from hwbc.compliance import as_at
 from hwbc.compliance.evidence import outcome
 from hwbc.compliance.forms.recording import CorrectMeeting, RecordMeeting, RecordMeetings
 from hwbc.compliance.record import find
-from hwbc.compliance.sentences import MEETING_WORDS, why_not, written
+from hwbc.compliance.sentences import MEETING_WORDS, written
 from hwbc.compliance.views.recording.entry import Entry, Said, answer, coach_of, filled, gone, row_of, told, withdrawal
 from hwbc.workforce.access import Actor, Refused, Request, needs
 from hwbc.workforce.models import Coach
@@ -74,7 +74,7 @@ def new_for_some(request: Request) -> HttpResponse:
         if len(made) == 1:
             return _said(actor, made[0], f"The meeting with {made[0].coach.name} is recorded.")
         names = ", ".join(meeting.coach.name for meeting in made)
-        return Said(f"The group meeting is recorded for {len(made)} coaches: {names}. {why_not('group')}")
+        return Said(f"The group meeting is recorded for {len(made)} coaches: {names}. {MEETING_WORDS['group']}")
 
     explains = "Tick everybody who took part: each of them gets the meeting in their record."
     return answer(request, Entry("Record a meeting", [], "home", explains=explains), form, save, say)
