@@ -26,6 +26,7 @@ from hwbc.workforce.actions import (
 from hwbc.workforce.models import Absence, Coach, Post
 from hwbc.workforce.queries import employers, places
 from hwbc.workforce.roles import Can
+from hwbc.workforce.versions import Stale
 from supervision.actions.access import follow_agreements
 
 CAN = Can.RECORD
@@ -99,10 +100,21 @@ def alter_post(request: Request, uuid: UUID, pk: int) -> HttpResponse:
         request,
         entry,
         form,
-        lambda: _followed(change_post(actor, post=post, **form.answers())),
+        lambda: _followed(_changed(actor, post, form.answers())),
         lambda made: Said(f"The change from {written(made.starts_on)} is recorded."),
         lambda now: _url("post_change", now),
     )
+
+
+def _changed(actor: Actor, post: Post, asked: dict[str, Any]) -> Post:
+    """Change a post. Where somebody was faster, what they changed stands in the post that goes on from there."""
+    try:
+        return change_post(actor, post=post, **asked)
+    except Stale as stale:
+        theirs = Post.objects.for_actor(actor, CAN).filter(coach=post.coach, pcn=post.pcn, employer=post.employer)
+        goes_on = theirs.filter(voided_at=None, starts_on__gt=post.starts_on).select_related("coach")
+        names = ("starts_on", "hours_per_week", "funding")
+        raise Stale(goes_on.order_by("starts_on").last() or stale.current, {name: asked[name] for name in names}) from stale
 
 
 @needs(CAN)
