@@ -89,9 +89,14 @@ class Record:
         return self.until != date.max
 
     @property
+    def has_left(self) -> bool:
+        """Whether that last day is over."""
+        return self.until < self.as_at.today
+
+    @property
     def no_end(self) -> str:
         """What stands for the end of a period that has none, or none that may be shown."""
-        return f"Not by {written(self.until)}" if self.limited else "No end date"
+        return f"Not by {written(self.until)}" if self.has_left else "No end date"
 
     @property
     def here(self) -> list[PostHeld]:
@@ -195,22 +200,22 @@ def find(actor: Actor, uuid: UUID, as_at: AsAt, can: Can = Can.SEE_STANDING, *, 
         numbers = standing.numbers or WDF
         # One coach is judged by one standard: its numbers stand for those of every PCN.
         parameters |= {"pcns": [0], **{key: [getattr(numbers, key)] for key in NUMBER_KEYS}}
-        posts = _posts(actor, can, parameters)
+        posts = _posts(actor, can, parameters, left=until < as_at.today)
     else:
         standing = None
         asked = Asked(as_at.day, as_at.moment)
         parameters |= asked.parameters()
-        posts = _posts(actor, can, parameters)
+        posts = _posts(actor, can, parameters, left=until < as_at.today)
         numbers = next((asked.at(post.pcn_id) for post in posts if post.current), WDF)
     return Record(actor, coach, can, as_at, until, held, limits, parameters, posts, numbers, standing)
 
 
-def _posts(actor: Actor, can: Can, parameters: Mapping[str, Any]) -> list[PostHeld]:
+def _posts(actor: Actor, can: Can, parameters: Mapping[str, Any], *, left: bool) -> list[PostHeld]:
     """The coach's posts. Where a coach went on working elsewhere, a PCN that they left does not learn where."""
     pcns = actor.pcns(can)
     return [
         post._replace(pcn=_ELSEWHERE[0], employer=_ELSEWHERE[1])
-        if post.outlasts and post.pcn_id not in pcns and parameters["until"] != date.max
+        if left and post.outlasts and post.pcn_id not in pcns
         else post
         for post in posts_held(parameters)
     ]

@@ -171,12 +171,13 @@ def timeline(record: Record, given: QueryDict) -> Timeline:
     with connection.cursor() as cursor:
         cursor.execute(_PAGE, parameters)
         rows = cursor.fetchall()
-    entries = [_entry(record, *row[:-2], json.loads(row[-2])) for row in rows]
+    entries = [_entry(record, json.loads(row[-2]), *row[:-2]) for row in rows]
     return Timeline(entries, rows[0][-1] if rows else 0, given)
 
 
 def _entry(
     record: Record,
+    facts: dict[str, Any],
     what: str,
     on_day: date,
     to_day: date | None,
@@ -186,13 +187,12 @@ def _entry(
     voided_at: datetime | None,
     by: str | None,
     words: str,
-    facts: dict[str, Any],
 ) -> Entry:
     if what.startswith(("absence", "exemption")) and not record.sees(Can.SEE_REASONS, on_day):
         facts = facts | {"kind": None, "reason": ""}
         words = ""
     if what.startswith("post") and facts["outlasts"] and facts["pcn_id"] not in record.actor.pcns(record.can):
-        facts = facts | ({"pcn": "another PCN", "employer": "another employer"} if record.limited else {})
+        facts = facts | ({"pcn": "another PCN", "employer": "another employer"} if record.has_left else {})
     title, details = _WORDS[what](facts)
     shown_words = words if voided_at or what == "flag" else ""
     marked = "" if what == "flag" else mark(on_day, recorded_at, imported)
