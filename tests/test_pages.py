@@ -78,8 +78,9 @@ def test_a_page_costs_as_many_queries_for_20_rows_as_for_2(page: Page, cast: Cas
     for more in (2, 18):
         assert page.fill
         page.fill(cast, more)
+        url = page.url(cast)
         with CaptureQueriesContext(connection) as asked:
-            assert visitor.get(page.url(cast)).status_code == 200
+            assert visitor.get(url).status_code == 200
         counts.append(len(asked))
     assert counts[0] == counts[1], asked.captured_queries
     print(f"{page.name}: {counts[1]} queries, the front door's {FRONT_DOOR} with them")

@@ -110,6 +110,20 @@ def test_a_pcn_that_the_coach_has_left_sees_no_later_flag(cast: Cast, flag: Flag
     assert "Asha" not in page(cast.mo, "/flags")
 
 
+def test_a_pcn_that_the_coach_has_left_reads_nothing_of_what_was_done_later(cast: Cast, flag: Flag) -> None:
+    left = today() - timedelta(days=1)
+    with walls.lifted("tests"):
+        Flag.objects.filter(pk=flag.pk).update(raised_on=left, raised_at=flag.raised_at - timedelta(days=1))
+        FlagEvent.objects.filter(flag=flag).update(at=flag.raised_at - timedelta(days=1))
+        Post.objects.filter(coach=cast.coach_asha).update(ends_on=left, end_recorded_at=flag.raised_at)
+        Post.objects.create(coach=cast.coach_asha, pcn=cast.hilltop, employer=cast.hilltop,
+                            starts_on=today(), hours_per_week=30, funding="arrs")  # fmt: skip
+    cast.lee.client.post(f"/flags/{flag.uuid}", {"note": "Hilltop has booked it"})
+    assert acknowledged() == ["Hilltop has booked it"]
+    assert "Hilltop" not in page(cast.mo, f"/flags/{flag.uuid}")
+    assert "Hilltop has booked it" in page(cast.lee, f"/flags/{flag.uuid}")
+
+
 def test_the_list_can_be_narrowed_sorted_and_says_what_matches(cast: Cast, flag: Flag) -> None:
     facts.everything(cast, 6)
     everything = page(cast.mo, "/flags")

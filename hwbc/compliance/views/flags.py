@@ -1,5 +1,6 @@
 """What is not as it should be, and one flag with its acknowledgement."""
 
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hwbc.compliance.as_at import AsAt, any_day
@@ -76,6 +78,9 @@ def flag(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     until = last_day(actor, raised.coach_id)
     if until is not None and raised.raised_on > until:
         raise Http404
+    seen_until = as_at.moment
+    if until is not None:  # what others did about it after the coach had left is theirs
+        seen_until = min(seen_until, timezone.make_aware(datetime.combine(until, time.max)))
     if until is not None and as_at.day > until:
         as_at = as_at.on(until)
     may_acknowledge = raised.cleared_at is None and raised.coach_id in actor.coaches(Can.ACKNOWLEDGE)
@@ -101,7 +106,7 @@ def flag(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "as_at": as_at,
         "flag": raised,
         "finding": found,
-        "events": flag_events(raised.pk, as_at.moment),
+        "events": flag_events(raised.pk, seen_until),
         "acknowledge": form if may_acknowledge and as_at.is_now else None,
         "breadcrumbs": [{"text": "Home", "href": "/"}, {"text": "Flags", "href": f"/flags{as_at.query}"}],
     }
