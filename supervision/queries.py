@@ -200,7 +200,8 @@ select s.id
   left join supervision_agreement a on a.supervisor_id = s.id and a.kind = %(kind)s and a.voided_at is null
                                    and a.coach_id = any(%(coaches)s::bigint[])
  where s.user_id = %(user)s
- order by coalesce(%(day)s between a.starts_on and coalesce(a.ends_on, 'infinity'), false) desc, a.starts_on desc nulls last, s.id
+ order by coalesce(%(day)s between a.starts_on and coalesce(a.ends_on, 'infinity'), false) desc,
+          a.starts_on desc nulls last, s.id
  limit 1
 """
 

@@ -45,7 +45,7 @@ def test_a_supervisor_records_a_meeting_on_a_phone_without_javascript(window, li
     look(phone, "meeting-error")
     page.get_by_label("How long it lasted").fill("45")
     page.get_by_role("button", name="Save meeting").click()
-    page.wait_for_url(re.compile("/supervision#meetings$"))
+    page.wait_for_url(re.compile("/supervision$"))
     expect(page.get_by_role("alert")).to_contain_text("Line management for Asha Rahman is met again")
     look(phone, "recorded")
 

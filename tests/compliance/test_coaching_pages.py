@@ -155,9 +155,7 @@ def test_a_session_is_logged_once_however_often_it_is_sent(trained: Cast) -> Non
         ({"next_step": "x" * 301}, "at most 300 characters"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
-    trained: Cast, changes: dict[str, Any], sentence: str
-) -> None:
+def test_what_is_wrong_is_said_and_nothing_typed_is_lost(trained: Cast, changes: dict[str, Any], sentence: str) -> None:
     referral = received(trained, days=20)
     since(given(trained, referral), 5)
     typed = {**a_session(0, note="Kept as typed"), "token": str(uuid4()), **changes}
@@ -459,9 +457,6 @@ def test_an_override_interrupts_and_then_lets_through(trained: Cast) -> None:
 
 
 def test_an_override_clears_the_flag_at_once(cast: Cast) -> None:
-    facts.bring_in(cast, {"referrals": [{"referral_ref": "OLD", "pcn_code": "U99991", "source": "self",
-                                         "priority": "routine", "received_on": facts.ago(0), "coach_ref": "BO",
-                                         "accepted_on": facts.ago(0)}]} if False else {})  # fmt: skip
     exempt(cast, "BO", 10, 5)
     facts.bring_in(cast, {"referrals": [{"referral_ref": "OLD", "pcn_code": "U99991", "source": "self",
                                          "priority": "routine", "received_on": facts.ago(9), "coach_ref": "BO",
@@ -502,7 +497,9 @@ def test_the_report_tells_each_what_they_may_know_as_at_a_day(cast: Cast) -> Non
     assert [row.coach_name for row in get(cast.sam, "overrides").context["table"].rows] == ["Asha Rahman"]
     assert "There are no overrides" in words(get(cast.zed, "overrides"))
     then = (today() - timedelta(days=30)).isoformat()
-    states = {row.coach_name: row.state for row in get(cast.mo, "overrides", query=f"?as-at={then}").context["table"].rows}
+    states = {
+        row.coach_name: row.state for row in get(cast.mo, "overrides", query=f"?as-at={then}").context["table"].rows
+    }
     assert states == {"Bo Lindqvist": "current", "Asha Rahman": "to come"}
 
 
@@ -531,22 +528,38 @@ def test_a_coach_closes_and_hands_back(trained: Cast) -> None:
     page = get(trained.asha, "referral_hand_back", other)
     response = trained.asha.client.post(url("referral_hand_back", other), filled_in(page), follow=True)
     assert "it waits for another coach" in words(response)
-    assert get(trained.asha, "referral_hand_back", other).status_code == 403  # not hers to hand back any more
+    late = trained.asha.client.post(url("referral_hand_back", other), filled_in(page), follow=True)  # sent twice
+    assert "You do not have this referral any more. Nothing was changed." in words(late)
+    assert count(Allocation, ends_on=None) == 0
     assert "R-other" in words(get(trained.mo, "referrals"))
     assert get(trained.asha, "caseload").context["table"].count == 0
 
 
-def test_who_closes_too_late_sees_both(trained: Cast) -> None:
+def test_who_closes_too_late_is_told(trained: Cast) -> None:
     referral = received(trained)
     since(given(trained, referral), 2)
     page = get(trained.asha, "referral_close", referral)
     typed = {**filled_in(page), "outcome": "completed", **on("closed_on")}
     version = fresh(referral).version
     do(trained.mo, referrals.close, referral=referral, outcome="moved_away", closed_on=today(), version=version)
-    response = trained.asha.client.post(url("referral_close", referral), typed)
+    for who in (trained.asha, trained.mo):
+        response = who.client.post(url("referral_close", referral), typed, follow=True)
+        assert "was closed already" in words(response)
+        assert "Moved away. Nothing was changed." in words(response)
+    assert fresh(referral).outcome == "moved_away"
+
+
+def test_who_closes_what_was_handed_on_meanwhile_is_asked_again(trained: Cast) -> None:
+    referral = received(trained)
+    given(trained, referral)
+    page = get(trained.mo, "referral_close", referral)
+    typed = {**filled_in(page), "outcome": "completed", **on("closed_on")}
+    do(trained.mo, referrals.hand_back, referral=referral, version=fresh(referral).version)
+    response = trained.mo.client.post(url("referral_close", referral), typed)
     assert response.status_code == 409
-    assert "moved_away" in words(response)
-    assert "was closed on" in words(trained.asha.client.get(url("referral_close", referral), follow=True))
+    assert fresh(referral).closed_on is None
+    again = {**typed, "version": response.context["again"].data["version"]}
+    assert "is closed" in words(trained.mo.client.post(url("referral_close", referral), again, follow=True))
 
 
 def test_a_coach_who_left_has_no_name_for_the_next_coach(trained: Cast) -> None:

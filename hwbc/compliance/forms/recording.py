@@ -213,8 +213,8 @@ class RecordMeetings(RecordMeeting):
     coaches = _Several(label="Who took part")
 
     def __init__(self, *args: Any, given: Mapping[Coach, Sequence[str]], **kwargs: Any) -> None:
-        super().__init__(*args, kinds=[kind for kind in Meeting.Kind.values if any(kind in some for some in
-                                                                                  given.values())], **kwargs)  # fmt: skip
+        each = [kind for kind in Meeting.Kind.values if any(kind in kinds for kinds in given.values())]
+        super().__init__(*args, kinds=each, **kwargs)
         self.given = given
         self.fields["coaches"].offer(given)  # type: ignore[attr-defined]
         self.order_fields(["coaches"])

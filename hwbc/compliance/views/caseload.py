@@ -23,7 +23,7 @@ from hwbc.compliance.forms.coaching import CloseReferral, CorrectSession, HandBa
 from hwbc.compliance.forms.recording import Entered
 from hwbc.compliance.sentences import written
 from hwbc.kit.tables import Column, Table
-from hwbc.workforce.access import Actor, Refused, Request, needs
+from hwbc.workforce.access import Actor, Request, needs
 from hwbc.workforce.models import Coach
 from hwbc.workforce.roles import Can
 from hwbc.workforce.versions import Stale
@@ -109,7 +109,7 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "as_at": as_at,
         "referral": row,
         "title": title(row),
-        "outcome": dict(Referral.Outcome.choices).get(row.outcome, row.outcome),
+        "outcome": outcome_of(row),
         "closed": closed,
         "holder": None if closed else holder,
         "taken": taken,
@@ -130,6 +130,11 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
 def title(referral: Referral) -> str:
     """How pages call a referral: by its reference, and where there is none by its number."""
     return str(referral.reference or referral.uuid)
+
+
+def outcome_of(referral: Referral) -> str:
+    """How it ended, in words; those of a workbook as they came."""
+    return dict(Referral.Outcome.choices).get(referral.outcome, referral.outcome) or "no outcome recorded"
 
 
 def _way(actor: Actor, query: str = "") -> list[dict[str, str]]:
@@ -285,7 +290,7 @@ def close(request: Request, uuid: UUID) -> HttpResponse:
     """How a referral ended."""
     row = _referral(request.actor, uuid, Can.END_CASES)
     form = CloseReferral(request.POST if request.method == "POST" else None, initial={"version": row.version})
-    if instead := _not_to_end(request, row):
+    if instead := _too_late(request, row, held=False):
         return instead
 
     def save() -> str:
@@ -301,7 +306,7 @@ def hand_back(request: Request, uuid: UUID) -> HttpResponse:
     """A coach has the referral no more: it waits for another."""
     row = _referral(request.actor, uuid, Can.END_CASES)
     form = HandBack(request.POST if request.method == "POST" else None, initial={"version": row.version})
-    if instead := _not_to_end(request, row):
+    if instead := _too_late(request, row, held=True):
         return instead
 
     def save() -> str:
@@ -312,21 +317,25 @@ def hand_back(request: Request, uuid: UUID) -> HttpResponse:
     return _entered(request, row, form, save, heading="Hand back this referral?", explains=explains)
 
 
-def _not_to_end(request: Request, referral: Referral) -> HttpResponse | None:
-    """Where to go instead of the question: it has ended already, or it is not the actor's to end. Raises Refused."""
-    if request.method == "POST":
-        return None  # the action says who was faster
-    if referral.closed_on is not None:
-        messages.warning(request, f"This referral was closed on {written(referral.closed_on)}.")
-        return redirect("referral", uuid=referral.uuid)
+def _too_late(request: Request, referral: Referral, *, held: bool) -> HttpResponse | None:
+    """Where to go instead of the question: it has ended already, or the actor has it no more. `held`: a coach must."""
     actor = request.actor
-    own = Allocation.objects.for_actor(actor, Can.LOG_SESSIONS).filter(referral=referral, ends_on=None, voided_at=None)
-    if referral.pcn_id not in actor.pcns(Can.ALLOCATE) and not own.exists():
-        raise Refused(Can.ALLOCATE)
-    return None
+    rows = Allocation.objects.for_actor(actor).filter(referral=referral, ends_on=None, voided_at=None)
+    holder = rows.values_list("coach", flat=True).first()
+    allocates = referral.pcn_id in actor.pcns(Can.ALLOCATE)
+    if referral.closed_on is not None:
+        said = f"This referral was closed already, on {written(referral.closed_on)}: {outcome_of(referral)}."
+    elif not allocates and holder not in actor.own(Can.LOG_SESSIONS):
+        said = "You do not have this referral any more."
+    elif held and holder is None:
+        said = "No coach has this referral: it waits already."
+    else:
+        return None
+    messages.warning(request, f"{said} Nothing was changed.")
+    return redirect("referral", uuid=referral.uuid)
 
 
-# --- What these pages have in common ------------------------------------------------------------------------------------
+# --- What these pages have in common ----------------------------------------------------------------------------------
 
 
 def _entered(

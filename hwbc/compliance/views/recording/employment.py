@@ -122,7 +122,7 @@ def _changed(actor: Actor, post: Post, asked: dict[str, Any]) -> Post:
 def correct(request: Request, uuid: UUID, pk: int) -> HttpResponse:
     """Void a post and record it anew, as it should have been from its first day on."""
     actor, post = request.actor, _post(request.actor, uuid, pk)
-    entry = _post_entry("Correct a post", post.coach, told(post, *_POST_SAYS))
+    entry = _post_entry("Correct a post", post.coach, told(post, "pcn"))
     if (instead := gone(request, post, entry.href, lambda now: _url("post_correct", now))) is not None:
         return instead
     names = ("employer", "starts_on", "ends_on", "hours_per_week", "funding", "version")

@@ -165,7 +165,7 @@ def answer(
             if not checked:
                 words.append("The next checks bring the flags up to date.")
             messages.success(request, " ".join(words))
-            return redirect(entry.href)
+            return redirect(entry.href.partition("#")[0])  # to its top, where the message is
     return render(request, "recording/entry.html", {"entry": entry, "form": form, "breadcrumbs": entry.breadcrumbs})
 
 

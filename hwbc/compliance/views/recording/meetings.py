@@ -86,7 +86,7 @@ def correct(request: Request, uuid: UUID) -> HttpResponse:
     """Void a meeting and record it anew."""
     actor, meeting = request.actor, _meeting(request.actor, uuid)
     coach: Coach = meeting.coach
-    entry = Entry("Correct a meeting", [coach], PAGE, ANCHOR, told(meeting, *_SAYS))
+    entry = Entry("Correct a meeting", [coach], PAGE, ANCHOR)
     if (instead := gone(request, meeting, entry.href, _correct_url)) is not None:
         return instead
     says = {name: getattr(meeting, name) for name in ("kind", "held_on", "minutes", "format", "status", "ad_hoc")}

@@ -60,7 +60,7 @@ def new(request: Request, uuid: UUID) -> HttpResponse:
 def correct(request: Request, uuid: UUID) -> HttpResponse:
     """Void a training record and record it anew, with more days or what was wrong put right."""
     actor, record = request.actor, _record(request.actor, uuid)
-    entry = Entry("Change a training record", [record.coach], PAGE, ANCHOR, told(record, *_SAYS))
+    entry = Entry("Change a training record", [record.coach], PAGE, ANCHOR)
     if (instead := gone(request, record, entry.href, _correct_url)) is not None:
         return instead
     offered = courses(registers(actor, CAN, record.coach_id))
