@@ -4,7 +4,7 @@ What must happen is a question to the database, asked again every few minutes (`
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.utils import timezone
 
@@ -12,14 +12,7 @@ from hwbc.compliance.queries import standings
 from hwbc.kit.queue import nudge
 from hwbc.standards import actions
 from hwbc.standards.models import Run
-from hwbc.standards.queries import (
-    CHECKED_FROM,
-    is_done,
-    nobody_at_work,
-    overdue,
-    said_to_be_running,
-    somebody_is_untold,
-)
+from hwbc.standards.queries import due_on, nobody_at_work, overdue, said_to_be_running, somebody_is_untold
 from hwbc.standards.rules import RED, Answer
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
@@ -92,17 +85,14 @@ def catch_up(now: datetime) -> Run | None:
 
 
 def _begin(now: datetime) -> Run | None:
-    """Begin the day's run, unless it was made, is being made or is not due yet; what dead ones left is set right."""
+    """Begin the run that is due, unless another is at work; what dead ones left is set right."""
     with walls.lifted("nightly checks"):
         if not nobody_at_work():
             return None
         for dead in said_to_be_running():
             actions.interrupt_run(NIGHTLY, run=dead)
-        local = timezone.localtime(now)
-        today = local.date()
-        if is_done(today if local.time() >= CHECKED_FROM else today - timedelta(days=1)):
-            return None
-        return actions.start_run(NIGHTLY, kind=Run.Kind.CHECKS, day=today)
+        day = due_on(now)
+        return actions.start_run(NIGHTLY, kind=Run.Kind.CHECKS, day=day) if day else None
 
 
 def _tell(now: datetime) -> None:

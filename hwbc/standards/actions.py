@@ -14,7 +14,7 @@ from django.utils import timezone
 from hwbc.kit.queue import nudge
 from hwbc.standards.models import Check, Flag, FlagEvent, Heartbeat, Notification, Run, Standard, StandardNumber
 from hwbc.standards.presets import PRESETS, source
-from hwbc.standards.queries import CHECKS_LOCK, moment
+from hwbc.standards.queries import CHECKS_LOCK, imports, moment
 from hwbc.standards.rules import NUMBER_KEYS
 from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action, upkeep
@@ -148,7 +148,7 @@ select rule, count(*) from standards_flag f
 
 def _apply(red: Iterable[Red], day: date, *, run: Run | None, coaches: list[int] | None) -> dict[str, Any]:
     """Make the open flags of these coaches (None: of everybody) equal to what is red. The lock is the caller's."""
-    parameters = {"day": day, "now": timezone.now(), "run": run and run.pk, "coaches": coaches}
+    parameters: dict[str, Any] = {"day": day, "now": timezone.now(), "run": run and run.pk, "coaches": coaches}
     by_check: dict[Check, Counter[str]] = {check: Counter() for check in Check}
     with connection.cursor() as cursor:
         cursor.execute(_STAGE)
@@ -187,8 +187,9 @@ def apply_checks(actor: Actor, line: Line, *, run: Run, look: Callable[[], Seen]
         raise TurnTaken("Another run began at the same moment. Look what it did, and start again if need be.")
     if run.day < (last := _last_day()):
         raise TooEarly(f"The last checks were for {last:%d/%m/%Y}; an earlier day can only be a dry run.")
+    brought = imports()  # before looking: what comes later is looked at by the next run
     seen = look()
-    counts = {"coaches": seen.coaches, "raised": 0, "changed": 0, "cleared": 0, "open": 0}
+    counts = {"imports": brought, "coaches": seen.coaches, "raised": 0, "changed": 0, "cleared": 0, "open": 0}
     counts |= _apply(seen.red, run.day, run=run, coaches=None)
     counts["told"] = _tell_of_raised_flags(run.day)
     _end(run, Run.Outcome.DONE, ended_at=timezone.now(), counts=counts)
@@ -214,7 +215,7 @@ def check_flags(
     day = max(day, _last_day())
     counts = _apply(look(day).red, day, run=None, coaches=[coach.pk for coach in locked])
     done = {what: counts.get(what, 0) for what in ("raised", "changed", "cleared", "open")}
-    others = {"coaches": [str(coach.uuid) for coach in locked]} if len(locked) > 1 else {}
+    others: dict[str, Any] = {"coaches": [str(coach.uuid) for coach in locked]} if len(locked) > 1 else {}
     line.about(locked[0], **done, **others)
     return done
 
@@ -236,7 +237,7 @@ def acknowledge(actor: Actor, line: Line, *, flag: Flag, note: str) -> FlagEvent
         raise ValidationError("Say what is being done about it.")
     event.clean_fields(exclude=["run"])
     line.about(flag, rule=flag.rule)
-    last = FlagEvent.objects.filter(flag=flag, what=event.what).order_by("-at", "-pk").first()
+    last: FlagEvent | None = FlagEvent.objects.filter(flag=flag, what=event.what).order_by("-at", "-pk").first()
     if last is not None and (last.user_id, last.note) == (event.user_id, event.note):
         return last
     event.save()
@@ -296,7 +297,7 @@ def _tell_of_raised_flags(day: date) -> int:
         # Rows written a moment ago have no statistics yet: a plan of nested loops, made without them, takes minutes.
         cursor.execute("set local enable_nestloop = off")
         cursor.execute(_TELL, {"day": day, "known": now, "now": now, **roles})
-        made = cursor.rowcount
+        made: int = cursor.rowcount
         cursor.execute("set local enable_nestloop to default")
     return made
 
@@ -366,6 +367,7 @@ def mark_read(actor: Actor, line: Line, *, notification: Notification) -> None:
 @action("notification.read_all")
 def mark_all_read(actor: Actor, line: Line) -> int:
     """Somebody has read everything that they see of what they were told; answers how much they had not."""
+    assert actor.user_id is not None
     count = _unread(actor).update(read_at=timezone.now())
     line.about(User.objects.get(pk=actor.user_id), count=count)
     return count

@@ -69,8 +69,8 @@ class Check(models.TextChoices):
 class Run(Named):
     """Every long job: what it was, for which day or whom, how far it is and how it ended.
 
-    The counts of checks: coaches looked at, flags raised, changed, cleared and then open, people told; and under
-    "checks" the same of the flags for each `Check`.
+    The counts of checks: workbooks imported by then, coaches looked at, flags raised, changed, cleared and then open,
+    notifications made ("told"); and under "checks" the same of the flags for each `Check`.
     """
 
     class Kind(models.TextChoices):

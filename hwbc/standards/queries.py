@@ -103,6 +103,8 @@ def moment(known: datetime | None) -> datetime:
 
 CHECKED_FROM = time(2)  # London: when a day's checks begin, if somebody is there to begin them
 CHECKED_BY = time(7)  # London: by then today's checks have run; before it, yesterday's are enough
+# A hundred thousand coaches take two minutes the first time, and a fraction of it later. One that hangs is ended.
+LONGEST_RUN = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,8 @@ class Overdue(NamedTuple):
 def overdue(now: datetime) -> list[Overdue]:
     """Of today and yesterday, the days whose checks were to be done by a moment and never were.
 
-    Yesterday counts from the first day that was checked at all: a new service has missed nothing.
+    Yesterday counts from the first day that was checked at all: a new service has missed nothing. Today does not count
+    while a run is at it.
     """
     today = timezone.localdate(now)
     yesterday = today - timedelta(days=1)
@@ -191,7 +194,8 @@ def overdue(now: datetime) -> list[Overdue]:
         _checks().filter(outcome=Run.Outcome.DONE).order_by("-day").values_list("day", flat=True).distinct()[:2]
     )
     found = []
-    if not (days and days[0] >= today) and expected_on(now) == today:
+    at_it = any(run.started_at > now - LONGEST_RUN for run in said_to_be_running())
+    if not (days and days[0] >= today) and expected_on(now) == today and not at_it:
         found.append(Overdue(today, days[0] if days else None))
     before = next((day for day in days if day < today), None)
     if before is not None and before < yesterday:
@@ -227,9 +231,26 @@ def said_to_be_running() -> list[Run]:
     return list(_checks().filter(outcome=Run.Outcome.RUNNING).order_by("pk"))
 
 
-def is_done(day: date) -> bool:
-    """Whether the checks of a day, or of a later one, were finished."""
-    return _checks().filter(outcome=Run.Outcome.DONE, day__gte=day).exists()
+def imports() -> int:
+    """How many workbooks were ever imported."""
+    return Run.objects.filter(kind=Run.Kind.IMPORT, outcome=Run.Outcome.DONE).count()
+
+
+def due_on(now: datetime) -> date | None:
+    """The day for which checks are to be made at a moment; None where they were, or it is too early in the night.
+
+    A workbook that was imported since asks for them once more. Checks made by hand for a day to come are not gone back
+    behind.
+    """
+    local = timezone.localtime(now)
+    today = local.date()
+    last = last_checks(now).run
+    if last is None:
+        return today
+    begun = local.time() >= CHECKED_FROM
+    if last.day >= (today if begun else today - timedelta(days=1)) and last.counts.get("imports", 0) == imports():
+        return None
+    return max(today, last.day)
 
 
 def somebody_is_untold() -> bool:

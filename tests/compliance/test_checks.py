@@ -253,6 +253,15 @@ def test_a_day_that_was_missed_before_todays_checks_is_told_of_still() -> None:
     assert overdue(london(today(), 8)) == [(today() - timedelta(days=1), today() - timedelta(days=4))]
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("minutes", "alarm"), [(29, False), (31, True)])
+def test_nobody_is_alarmed_while_a_run_is_at_it(minutes: int, alarm: bool) -> None:
+    now = london(today(), 12)
+    a_run(today(), "running", started_at=now - timedelta(minutes=minutes))
+    assert overdue(now) == ([(today(), None)] if alarm else [])
+    assert {entry.missed for entry in ledger(now)} == {True}  # as the page says it
+
+
 # --- What is to be done by now ------------------------------------------------------------------------------------
 
 
@@ -290,6 +299,30 @@ def test_what_nobody_checked_yesterday_is_checked_at_once_and_told(cast: Cast) -
 def test_a_new_service_is_checked_at_once_and_nobody_is_alarmed(cast: Cast) -> None:
     assert checks.catch_up(london(today(), 0, 10)) is not None
     assert told_of_missed() == {}
+
+
+@pytest.mark.django_db
+def test_what_is_imported_after_the_days_checks_is_checked_too(cast: Cast) -> None:
+    now = london(today(), 12)
+    assert checks.catch_up(now) is not None
+    everything(cast)
+    assert open_flags() != computed()
+    again = checks.catch_up(now)
+    assert again is not None
+    assert again.counts["raised"] > 0
+    assert open_flags() == computed()
+    assert checks.catch_up(now) is None
+
+
+@pytest.mark.django_db
+def test_after_checks_of_a_day_to_come_flags_stay_those_of_that_day(cast: Cast) -> None:
+    tomorrow = today() + timedelta(days=1)
+    checks.run_checks(RUN, tomorrow)
+    assert checks.catch_up(london(today(), 12)) is None
+    everything(cast)
+    run = checks.catch_up(london(today(), 12))
+    assert run is not None
+    assert (run.day, run.outcome) == (tomorrow, "done")
 
 
 @pytest.mark.django_db
@@ -351,7 +384,7 @@ def others_take(*locks: str) -> Iterator[None]:
         try:
             for number, lock in enumerate(locks, 1):
                 pool.submit(take, lock)
-                wait_for(lambda number=number: advisory_locks() == number, what=lock)  # type: ignore[misc]
+                wait_for(lambda number=number: advisory_locks() == number, what=lock)
             yield
         finally:
             let_go.set()

@@ -29,7 +29,7 @@ RUN = Actor.system("tests")
 
 def allocated(to: Person, key: str = "r1", coach: Coach | None = None) -> None:
     """Somebody is told that a referral was allocated to them."""
-    actions.tell([to.user.pk], kind=ALLOCATED, key=key, coach=coach and coach.pk)
+    actions.tell([to.user.pk], kind=ALLOCATED, key=key, coach=coach.pk if coach else None)
 
 
 def told(to: Person) -> list[Notification]:

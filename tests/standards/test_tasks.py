@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
@@ -66,7 +67,7 @@ def test_every_scheduled_job_is_one_and_its_messages_do_not_pile_up() -> None:
         assert job["task"] in app.tasks
         assert job["options"]["expires"] < job["schedule"] <= 300  # seconds: "every few minutes"
         assert app.tasks[job["task"]].acks_late
-    assert app.conf.timezone == "UTC"
+    assert settings.CELERY_TIMEZONE == "UTC"
 
 
 def test_silence_is_noticed() -> None:
