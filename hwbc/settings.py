@@ -182,9 +182,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "heartbeat": {"task": "hwbc.standards.tasks.heartbeat", "schedule": 60.0, "options": {"expires": 55}},
-}
 
 # In the database and not in the broker: sign-in and its throttling must work while the broker is down.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "hwbc_cache"}}

@@ -146,6 +146,7 @@ def register(hub: Organisation, **records: Coach | Supervisor) -> None:
         for reference, record in records.items():
             known = {"register": hub, "reference": reference, "reference_key": reference.lower()}
             type(record).objects.filter(pk=record.pk).update(**known)
+            record.register, record.reference, record.reference_key = hub, reference, reference.lower()
 
 
 def person(name: str) -> Person:

@@ -12,6 +12,8 @@ from coaching.rules import Missing, holds_nhs_number
 from coaching.sentences import missing_piece
 from hwbc.kit.periods import today
 from hwbc.kit.templatetags.nhsuk import clock
+from hwbc.standards.actions import tell
+from hwbc.standards.models import Notification
 from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.audit import ActionRefused, Line, action
 from hwbc.workforce.models import Coach, Organisation
@@ -144,6 +146,14 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
             warnings=list(chosen.warnings),
         )
     )
+    if user := coach.user_id:
+        tell(
+            [user],
+            kind=Notification.Kind.REFERRAL_ALLOCATED,
+            key=str(allocation.uuid),
+            coach=coach.pk,
+            record=referral.uuid,
+        )
     gate = {"gate": chosen.readiness.answer.reason, "warnings": allocation.warnings}
     line.about(referral, at=referral.pcn_id, allocation=str(allocation.uuid), **facts, **gate)
     return allocation

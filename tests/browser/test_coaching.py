@@ -6,15 +6,26 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.test import override_settings
 from playwright.sync_api import Page, expect
 
 from hwbc.kit.periods import today
+from hwbc.workforce.models import User
 from tests.browser.conftest import WIDTHS, Watched
 from tests.cast import PASSWORD, Cast
 from tests.coaching.work import exempt, given, logged, received, since, train
 from tests.pages import more_cases
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def asha(live_cast: Cast) -> User:
+    """Asha, with a password that the real server can check."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.Argon2PasswordHasher"]):
+        live_cast.asha.user.set_password(PASSWORD)
+        live_cast.asha.user.save()
+    return live_cast.asha.user
 
 
 def look(watched: Watched, name: str) -> None:
@@ -87,13 +98,13 @@ def test_an_untrained_coach_is_refused_until_somebody_answers_for_it(window, liv
     look(watched, "overrides")
 
 
-def test_a_session_is_logged_on_a_phone_without_javascript(window, live_cast: Cast) -> None:
+def test_a_session_is_logged_on_a_phone_without_javascript(window, live_cast: Cast, asha: User) -> None:
     train(live_cast, "ASHA")
     since(given(live_cast, received(live_cast, "R-phone", days=9)), 8)
     watched = window(320, javascript=False)
     page = watched.page
     page.goto("/")
-    page.get_by_label("E-mail address").fill("asha.rahman@example.org")
+    page.get_by_label("E-mail address").fill(asha.email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     heading(page, "Hello, Asha Rahman")

@@ -34,7 +34,7 @@ def answers(*arguments: str) -> list[dict[str, str | None]]:
 
 
 def line(cast: Cast, *arguments: str) -> dict[str, str | None]:
-    asha = str(cast.coach_asha.uuid)
+    asha = cast.coach_asha.reference
     [answer] = [a for a in answers(*arguments) if a["coach"] == asha and a["rule"] == "supervision.line"]
     return answer
 
@@ -105,7 +105,7 @@ def test_an_organisation_is_asked_with_everything_below_it(cast: Cast) -> None:
     def coaches(code: str) -> set[str | None]:
         return {answer["coach"] for answer in answers("--as-at", "2026-06-15", "--organisation", code)}
 
-    asha, bo, cai = (str(coach.uuid) for coach in (cast.coach_asha, cast.coach_bo, cast.coach_cai))
+    asha, bo, cai = (coach.reference for coach in (cast.coach_asha, cast.coach_bo, cast.coach_cai))
     assert coaches("u99991") == {asha, bo}
     assert coaches("HUB1") == {asha, bo, cai}
     assert len(coaches("QZZ")) == 4

@@ -4,22 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
 
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
-from hwbc.workforce.actions import record_absence
-from hwbc.workforce.models import Absence, AuditEvent, Coach, Grant, Post
+from hwbc.workforce.models import Absence, AuditEvent, Post
 from hwbc.workforce.roles import ALLOWS, Can, Role
 from hwbc.workforce.versions import content, in_words
 from supervision.actions.access import give_access
 from supervision.actions.agreements import add_supervisor, agree
 from supervision.models import Agreement, Meeting, Supervisor
 from tests import facts, pages
-from tests.cast import SETUP, Cast, Person, UserFactory
+from tests.cast import SETUP, Cast
 from tests.compliance.recording import day, posted, said, words
 from training.models import Course, Exemption, TrainingRecord
 
@@ -235,7 +234,9 @@ def test_of_two_editors_the_second_sees_both_texts_and_loses_neither(change: Cha
     assert {name: form.data[name] for name in change.second} == {k: str(v) for k, v in change.second.items()}
     again = posted(client, form.submit_to, dict(form.data.items()))
     assert again.redirect_chain, again.context["form"].errors
-    assert any(row.voided_at for row in rows(change.model)) or change.page == "post_change"  # a known end is no fact lost
+    assert (
+        any(row.voided_at for row in rows(change.model)) or change.page == "post_change"
+    )  # a known end is no fact lost
     saved_row = rows(change.model)[-1]
     assert saved_row.voided_at is None
     assert change.shows[1] in " ".join(shown_of(saved_row))

@@ -63,7 +63,8 @@ def test_a_supervisor_records_a_meeting_and_the_flag_clears(cast: Cast) -> None:
     [text] = said(response)
     assert text.startswith("The meeting is recorded. Line management for Asha Rahman is met again.")
     assert "Next due" in text
-    flag.refresh_from_db()
+    with walls.lifted("tests"):
+        flag.refresh_from_db()
     assert flag.cleared_on == today()
     [made] = meetings()
     assert (made.supervisor, made.minutes, made.held_on) == (cast.supervisor_sam, 60, today())

@@ -237,7 +237,7 @@ def load(coach: Eligible) -> str:
     """How busy a coach is, in words."""
     cases = f"{coach.open_cases} open case{'' if coach.open_cases == 1 else 's'}"
     each = coach.open_cases / coach.hours_per_week
-    return f"{cases} for {coach.hours_per_week.normalize():f} hours a week ({each:.2f} an hour)"
+    return f"{cases} for {coach.hours_per_week.normalize():f} hours a week ({each:.2f} for each hour)"
 
 
 def _known_of(coach: Eligible) -> str:

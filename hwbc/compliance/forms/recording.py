@@ -348,7 +348,8 @@ class RecordExemption(Entered):
 
     rule = _choice(
         "What the coach is exempt from",
-        ((Exemption.BEFORE_REFERRALS, "Being trained before taking referrals"), (Exemption.REQUIRED, "A required course")),
+        ((Exemption.BEFORE_REFERRALS, "Being trained before taking referrals"),
+         (Exemption.REQUIRED, "A required course")),
     )  # fmt: skip
     course = OneOf(label="Which course")
     starts_on = DayField(label="From")

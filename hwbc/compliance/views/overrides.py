@@ -76,7 +76,10 @@ def override(request: Request, uuid: UUID) -> HttpResponse:
         "asks": RULES[RULE].asks(_numbers(actor, coach, day)),
         "sources": RULES[RULE].sources,
         "back_to": back,
-        "back": {"href": back, "text": "Back"},
+        "breadcrumbs": [
+            {"text": "Home", "href": reverse("home")},
+            {"text": f"Allocate {title(referral)}" if referral else "Overrides", "href": back},
+        ],
     }
     return render(request, "coaching/override.html", context)
 

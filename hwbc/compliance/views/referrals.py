@@ -34,8 +34,7 @@ COLUMNS: list[Column[Waiting]] = [
     Column("priority", "Priority", lambda row: (row.priority != Referral.Priority.URGENT, -row.days)),
     Column("received", "Received", lambda row: row.received_on),
     Column("days", "Days waiting", lambda row: row.days, numeric=True),
-    Column("source", "From", lambda row: Referral.Source(row.source).label),
-    Column("practice", "Practice", lambda row: (row.practice is None, row.practice or "")),
+    Column("source", "From", lambda row: (Referral.Source(row.source).label, row.practice or "")),
     Column("proposed", "Proposed coach", lambda row: (row.proposed_coach is None, row.proposed_coach or "")),
 ]
 PCN: Column[Waiting] = Column("pcn", "PCN", lambda row: row.pcn)
@@ -184,7 +183,6 @@ def allocate(request: Request, uuid: UUID) -> HttpResponse:
             for each in coaches
             if each.readiness.missing
         ],
-        "warnings": sorted({WARNINGS[code] for each in coaches if each.readiness.ready for code in each.warnings}),
         "refused": refused,
         "taken": taken,
         "may_override": actor.pcns(Can.OVERRIDE).intersection([referral.pcn_id]),

@@ -114,7 +114,9 @@ def _changed(actor: Actor, post: Post, asked: dict[str, Any]) -> Post:
         theirs = Post.objects.for_actor(actor, CAN).filter(coach=post.coach, pcn=post.pcn, employer=post.employer)
         goes_on = theirs.filter(voided_at=None, starts_on__gt=post.starts_on).select_related("coach")
         names = ("starts_on", "hours_per_week", "funding")
-        raise Stale(goes_on.order_by("starts_on").last() or stale.current, {name: asked[name] for name in names}) from stale
+        raise Stale(
+            goes_on.order_by("starts_on").last() or stale.current, {name: asked[name] for name in names}
+        ) from stale
 
 
 @needs(CAN)
