@@ -144,13 +144,6 @@ def _batch(
         yield Standing(coach, reference, pcn, numbers, facts, answers, rules)
 
 
-def ready_for_referrals(coaches: Sequence[int], day: date) -> set[int]:
-    """The gate: of these coaches, those who may take a referral on a day; held so until the transaction ends."""
-    coaching_facts.hold(coaches)
-    found = coaching_facts.readiness(coaches, day, coaching_facts.LATEST)
-    return {coach for coach, readiness in found.items() if readiness.ready}
-
-
 # --- Whom a page is about -------------------------------------------------------------------------------------------
 
 

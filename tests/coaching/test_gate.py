@@ -16,7 +16,7 @@ from coaching.models import Allocation
 from coaching.rules import Enrolment, Missing, holds_nhs_number, warnings
 from coaching.sentences import WARNINGS, missing_piece
 from hwbc.compliance.importing.faults import NotImported
-from hwbc.compliance.queries import ready_for_referrals, standings
+from hwbc.compliance.queries import standings
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.audit import ActionRefused
@@ -110,9 +110,6 @@ def test_it_is_the_answer_of_the_standings_on_random_workbooks(seed: int, tmp_pa
             stands = {one.coach: dict(one.answers)["training.referral_ready"] for one in standings(on)}
             found = queries.readiness(stands, on)
             assert {coach: readiness.answer for coach, readiness in found.items()} == stands, on
-            assert ready_for_referrals(list(stands), on) == {
-                coach for coach, answer in stands.items() if answer.state == "met"
-            }
         for readiness in found.values():
             assert (readiness.missing is None) == readiness.ready
             said[readiness.missing.code if readiness.missing else readiness.answer.reason] += 1
@@ -248,6 +245,6 @@ def test_the_gate_does_not_ask_whose_clock_wrote_it(cast: Cast) -> None:
     asked: dict[str, Any] = {"referral": received(cast), "coach": cast.coach_bo, "day": today(), "version": 1}
     refuses(cast.mo, referrals.allocate, NotReady, **asked)
     with walls.lifted("tests"):
-        assert ready_for_referrals([cast.coach_bo.pk], today()) == set()
+        assert not queries.readiness([cast.coach_bo.pk], today(), queries.LATEST)[cast.coach_bo.pk].ready
         Exemption.objects.update(voided_at=None, recorded_at=ahead)
     do(cast.mo, referrals.allocate, **asked)

@@ -17,7 +17,6 @@ from coaching import queries
 from coaching.actions import referrals, sessions
 from coaching.actions.referrals import AlreadyAllocated, NotReady
 from coaching.models import Allocation, CoachingSession, Referral
-from hwbc.compliance.queries import ready_for_referrals
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
@@ -254,9 +253,9 @@ def test_what_the_answer_rests_on_is_held_until_the_allocation_is_there(
         assert in_time(CHANGES[what])
 
 
-def test_an_import_holds_it_too(live_cast: Cast, managers: tuple[Actor, Actor]) -> None:
+def test_what_is_held_waits_for_whoever_holds_it(live_cast: Cast, managers: tuple[Actor, Actor]) -> None:
     with walls.lifted("tests"):
-        assert ready_for_referrals([live_cast.coach_bo.pk], today()) == {live_cast.coach_bo.pk}
+        queries.hold([live_cast.coach_bo.pk])
         assert not in_time(CHANGES["training is voided"])
     assert in_time(CHANGES["training is voided"])
 

@@ -298,9 +298,11 @@ def test_the_list_is_narrowed_by_place_source_and_priority(trained: Cast) -> Non
     facts.everything(trained, 1, pcn="U99992")
     received(trained, "R-nurse")
     received(trained, "R-urgent", source="self", priority="urgent")
-    rows = lambda **given: [  # noqa: E731
-        row.reference for row in trained.lee.client.get(url("referrals"), given).context["table"].rows
-    ]
+
+    def rows(**narrowed: str) -> list[str]:
+        table = trained.lee.client.get(url("referrals"), narrowed).context["table"]
+        return [row.reference for row in table.rows]
+
     assert rows() == ["W-U99992-1", "R-urgent", "R-nurse"]
     assert rows(place="U99991") == ["R-urgent", "R-nurse"]
     assert rows(source="nurse") == ["R-nurse"]

@@ -210,12 +210,8 @@ def log_session(request: Request, uuid: UUID) -> HttpResponse:
     form = LogSession(request.POST if request.method == "POST" else None, initial=usual)
 
     def save() -> str:
-        said = sessions.log_session(
-            request.actor,
-            referral=row,
-            uuid=form.cleaned_data["token"],
-            **form.answers(),  # type: ignore[arg-type]
-        )
+        token = form.cleaned_data["token"]
+        said = sessions.log_session(request.actor, referral=row, uuid=token, **form.answers())
         return f"The session of {written(said.held_on)} is saved."
 
     return _entered(request, row, form, save, heading="Log a session")
@@ -235,12 +231,8 @@ def correct_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse
 
     def save() -> str:
         read = _session(request, row, form.cleaned_data["session"])
-        sessions.correct_session(
-            request.actor,
-            session=read,
-            uuid=form.cleaned_data["token"],
-            **form.answers("session"),  # type: ignore[arg-type]
-        )
+        token = form.cleaned_data["token"]
+        sessions.correct_session(request.actor, session=read, uuid=token, **form.answers("session"))
         return "The session is corrected. The entry as it was stays readable below."
 
     return _entered(request, row, form, save, heading="Correct a session")

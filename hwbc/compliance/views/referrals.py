@@ -156,7 +156,7 @@ def allocate(request: Request, uuid: UUID) -> HttpResponse:
                 actor, referral=referral, coach=chosen, day=day, version=form.cleaned_data["version"]
             )
         except AlreadyAllocated as fault:
-            taken, status = fault.message, 409
+            taken, status = str(fault.message), 409
         except NotReady as fault:
             refused = fault
             form.add_error("coach", fault.message)

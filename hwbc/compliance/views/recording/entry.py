@@ -107,7 +107,8 @@ def row_of(model: type[models.Model], actor: Actor, can: Can, day: str, **which:
 
 def told(row: models.Model, *names: str) -> list[tuple[str, str]]:
     """What a row says, field by field, in words."""
-    words = [(str(row._meta.get_field(name).verbose_name).capitalize(), name) for name in names]  # type: ignore[union-attr]
+    labels = {"pcn": "PCN", "starts_on": "From", "ends_on": "Until"}
+    words = [(labels.get(name) or str(row._meta.get_field(name).verbose_name).capitalize(), name) for name in names]  # type: ignore[union-attr]
     return [(label, in_words(row, name, getattr(row, name)) or "Not recorded") for label, name in words]
 
 
