@@ -135,11 +135,11 @@ def read(given: QueryDict) -> AsAt:
     faults = []
     day, known = today(), None
     try:
-        day = read_day(given[DAY]) if given.get(DAY) else day
+        day = read_day(str(given[DAY])) if given.get(DAY) else day
     except ValueError as fault:
         faults.append(str(fault))
     try:
-        known = read_moment(given[KNOWN]) if given.get(KNOWN) else None
+        known = read_moment(str(given[KNOWN])) if given.get(KNOWN) else None
     except ValueError as fault:
         faults.append(str(fault))
     return AsAt(day, known or timezone.now(), known, today(), tuple(faults))

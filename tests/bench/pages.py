@@ -26,9 +26,11 @@ from hwbc.embedded import servers
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.roles import Role
+from tests import facts
 from tests.cast import Cast, CoachFactory, OrganisationFactory, make_cast
 
-WARM, ROUNDS, TIMES = 50, 7, 80
+WARM, ROUNDS, TIMES = 20, 5, 40
+PAGES = {"home": "/", "coaches": "/coaches", "flags": "/flags", "PCNs": "/pcns", "how we count": "/how-we-count"}
 
 
 @transaction.non_atomic_requests
@@ -123,6 +125,10 @@ def main() -> None:
     with database():
         cast = make_cast()
         hub_of_forty(cast)
+        facts.everything(cast, 24)
+        connection.close()
+        with walls.as_owner():  # as autovacuum does a minute after an import
+            connection.cursor().execute("analyze")
         service = WSGIHandler()
         with override_settings(ROOT_URLCONF="tests.bench.pages", MIDDLEWARE=[]):
             plain = WSGIHandler()
@@ -133,8 +139,15 @@ def main() -> None:
             rows = [measure("bare Django view, no middleware", plain, "/")]
         rows += [
             measure("/health/live: all middleware, no database", service, "/health/live"),
-            measure("home, PCN manager, 2 coaches", service, "/", cookie(cast.mo)),
-            measure("home, hub of 40 PCNs, 193 coaches", service, "/", cookie(cast.lee)),
+        ]
+        rows += [
+            measure(f"{name}, PCN manager, 26 coaches", service, address, cookie(cast.mo))
+            for name, address in PAGES.items()
+        ]
+        rows.append(measure("one coach, standing", service, f"/coaches/{cast.coach_asha.uuid}", cookie(cast.mo)))
+        rows += [
+            measure(f"{name}, hub of 40 PCNs, 217 coaches", service, address, cookie(cast.lee))
+            for name, address in PAGES.items()
         ]
         base = rows[0][1]
         print(

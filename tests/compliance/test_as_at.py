@@ -25,7 +25,7 @@ def read(**given: str) -> AsAt:
 
 
 def errors(asked: AsAt) -> str:
-    return " ".join(text for texts in asked.form.errors.values() for text in texts)
+    return " ".join(str(text) for texts in asked.form.errors.values() for text in texts)
 
 
 def test_today_and_now_unless_asked() -> None:

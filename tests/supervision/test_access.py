@@ -148,13 +148,14 @@ def test_an_import_writes_down_what_it_did_to_access(tmp_path: Path) -> None:
 # --- One agreement --------------------------------------------------------------------------------------------------
 
 
-def supervisor_of(cast: Cast, coach: Coach, kind: str = "clinical", **period: date) -> tuple[Supervisor, Person]:
-    """A new supervisor with an agreement and an account."""
-    period.setdefault("starts_on", today())
+def supervisor_of(
+    cast: Cast, coach: Coach, kind: str = "clinical", starts_on: date | None = None, ends_on: date | None = None
+) -> tuple[Supervisor, Person]:
+    """A new supervisor with an agreement, from today unless said otherwise, and an account."""
     person = Person(UserFactory.create())
     with walls.lifted("tests"):
         supervisor = add_supervisor(SETUP, name=person.user.name, role="gp")
-        agree(SETUP, coach=coach, supervisor=supervisor, kind=kind, **period)
+        agree(SETUP, coach=coach, supervisor=supervisor, kind=kind, starts_on=starts_on or today(), ends_on=ends_on)
         give_access(SETUP, supervisor=supervisor, user=person.user)
     return supervisor, person
 
@@ -299,7 +300,7 @@ def test_a_coach_has_one_supervisor_of_a_kind_at_a_time_and_never_themself(cast:
     with walls.lifted("tests"):
         other = add_supervisor(SETUP, name="Ivy Invented", role="gp")
         themself = add_supervisor(SETUP, name="Bo Lindqvist", role="health_coach", coach=cast.coach_bo)
-        with pytest.raises(ValidationError, match="overlaps one recorded already, from .* and still running"):
+        with pytest.raises(ValidationError, match=r"overlaps one recorded already, from .* and still running"):
             agree(SETUP, coach=cast.coach_asha, supervisor=other, kind="line", starts_on=today())
         agree(
             SETUP, coach=cast.coach_asha, supervisor=other, kind="line",

@@ -30,7 +30,7 @@ def status(request: Request) -> HttpResponse:
             "broker": broker.answers(),
             "stale_after": int(STALE_AFTER.total_seconds() // 60),
             "ledger": ledger(now),
-            "checked_by": CHECKED_BY,
+            "checked_by": f"{CHECKED_BY:%-I%p}".lower(),
             "now": now,
         },
     )
