@@ -66,6 +66,15 @@ def last_line() -> AuditEvent:
         return AuditEvent.objects.latest("at")
 
 
+@pytest.fixture(autouse=True)
+def _nobody_supervises_asha(request: pytest.FixtureRequest) -> None:
+    """The agreements of these tests are their own: Sam's are taken away, his grants stay."""
+    for name in {"cast", "live_cast"} & set(request.fixturenames):
+        cast: Cast = request.getfixturevalue(name)
+        with walls.lifted("tests"):
+            Agreement.objects.filter(coach=cast.coach_asha).delete()
+
+
 @pytest.fixture
 def meeting(cast: Cast) -> Meeting:
     return record(cast.sam.actor, cast.coach_asha, signs_in(cast))
@@ -194,7 +203,7 @@ def test_a_group_meeting_is_a_meeting_of_each_or_of_none(cast: Cast) -> None:
     supervisor, token = signs_in(cast), uuid4()
     with pytest.raises(Refused):  # Sam does not supervise Bo
         group(cast, supervisor)
-    cast.sam.given(Role.COACHING_SUPERVISOR, cast.riverside, cast.coach_bo)
+    cast.sam.holds(Role.COACHING_SUPERVISOR, cast.riverside, cast.coach_bo)
     made = group(cast, supervisor, uuid=token)
     assert {(m.coach, m.format, m.minutes) for m in made} == {
         (cast.coach_asha, "group", 90), (cast.coach_bo, "group", 90)
@@ -209,7 +218,7 @@ def test_a_group_meeting_is_a_meeting_of_each_or_of_none(cast: Cast) -> None:
 
 def test_what_is_wrong_for_one_coach_of_a_group_names_them_and_undoes_all(cast: Cast) -> None:
     supervisor = signs_in(cast)
-    cast.sam.given(Role.COACHING_SUPERVISOR, cast.riverside, cast.coach_bo)
+    cast.sam.holds(Role.COACHING_SUPERVISOR, cast.riverside, cast.coach_bo)
     group(cast, supervisor, coaches=[cast.coach_bo])
     with pytest.raises(ValidationError) as refused:
         group(cast, supervisor)
@@ -246,7 +255,7 @@ def test_what_is_wrong_for_one_coach_of_a_group_names_them_and_undoes_all(cast: 
 def test_a_supervisor_records_meetings_of_their_own_kind(cast: Cast, role: Role, may: set[str]) -> None:
     supervisor = supervisor_of(cast)
     for_one = role.value in ("coach", "line_supervisor", "clinical_supervisor", "coaching_supervisor")
-    cast.nobody_yet.given(role, cast.riverside, cast.coach_bo if for_one else None)
+    cast.nobody_yet.holds(role, cast.riverside, cast.coach_bo if for_one else None)
     noor = cast.nobody_yet.actor
     assert set(kinds(noor, cast.coach_bo.pk)) == may
     for kind in Meeting.Kind.values:
@@ -260,7 +269,7 @@ def test_a_supervisor_records_meetings_of_their_own_kind(cast: Cast, role: Role,
 
 
 def test_meetings_of_a_supervisor_who_signs_in_are_theirs_alone(cast: Cast, meeting: Meeting) -> None:
-    cast.nobody_yet.given(Role.LINE_SUPERVISOR, cast.riverside, cast.coach_asha)
+    cast.nobody_yet.holds(Role.LINE_SUPERVISOR, cast.riverside, cast.coach_asha)
     noor = cast.nobody_yet.actor
     with walls.within(noor.scope):
         with pytest.raises(Refused, match="Sam Okafor signs in here"):
@@ -272,7 +281,7 @@ def test_meetings_of_a_supervisor_who_signs_in_are_theirs_alone(cast: Cast, meet
 
 
 def test_a_supervisor_cannot_make_a_meeting_one_of_another_kind_than_theirs(cast: Cast) -> None:
-    cast.nobody_yet.given(Role.LINE_SUPERVISOR, cast.riverside, cast.coach_asha)
+    cast.nobody_yet.holds(Role.LINE_SUPERVISOR, cast.riverside, cast.coach_asha)
     noor, supervisor = cast.nobody_yet.actor, supervisor_of(cast)
     line = record(noor, cast.coach_asha, supervisor)
     with walls.within(noor.scope), pytest.raises(Refused, match="of this kind"):
@@ -519,7 +528,7 @@ def test_a_form_sent_twice_at_once_makes_one_meeting(live_cast: Cast, monkeypatc
 
 def two_corrections(cast: Cast) -> tuple[Meeting, Any, Any]:
     """Sam and Noor correct the same meeting, each in their way."""
-    cast.nobody_yet.given(Role.LINE_SUPERVISOR, cast.riverside, cast.coach_asha)
+    cast.nobody_yet.holds(Role.LINE_SUPERVISOR, cast.riverside, cast.coach_asha)
     sam, noor = cast.sam.actor, cast.nobody_yet.actor
     meeting = record(sam, cast.coach_asha, supervisor_of(cast))
     mine, hers = {**says(meeting), "minutes": 90}, {**says(meeting), "held_on": ago(12)}

@@ -313,7 +313,7 @@ def test_only_a_manager_of_the_pcn_approves(cast: Cast, who: str) -> None:
 @pytest.mark.parametrize("known_by", ["grant", "user"])
 def test_nobody_approves_their_own_exemption(cast: Cast, known_by: str) -> None:
     if known_by == "grant":
-        cast.mo.given(Role.COACH, cast.riverside, cast.coach_asha)
+        cast.mo.holds(Role.COACH, cast.riverside, cast.coach_asha)
     else:
         with walls.lifted("tests"):
             Coach.objects.filter(pk=cast.coach_asha.pk).update(user=cast.mo.user)
