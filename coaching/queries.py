@@ -445,7 +445,8 @@ select r.id is not null, coalesce(nullif(r.reference, ''), r.uuid::text), o.name
                           where x.coach_id = a.coach_id and x.rule = 'training.before_referrals'
                             and {covers("x", "a.starts_on")}) then 'exempt'
             else 'untrained' end,
-       coalesce(r.pcn_id = any(%(care)s::bigint[]), false), k.contacts, k.last_contact, a.recorded_at, a.imported, r.uuid
+       coalesce(r.pcn_id = any(%(care)s::bigint[]), false), k.contacts, k.last_contact,
+       a.recorded_at, a.imported, r.uuid
   from (select t.*, {known_end("t")} as last_day from coaching_allocation t
          where t.coach_id = any(%(coaches)s::bigint[]) and {known("t")} and t.starts_on <= %(day)s) a
  cross join completion f
