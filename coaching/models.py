@@ -218,3 +218,14 @@ class CoachingSession(Named, OfPcn, Fact):
 
     def __str__(self) -> str:
         return f"session {self.pk}"
+
+    @classmethod
+    def reached_by(cls, actor: Actor, can: Can) -> Q:
+        """The sessions of the PCNs whose patients the actor may see; a coach's own: up to the day they handed on."""
+        theirs = Allocation.objects.filter(
+            Q(ends_on=None) | Q(ends_on__gte=models.OuterRef("held_on")),
+            referral=models.OuterRef("referral"),
+            coach__in=actor.own(can),
+            voided_at=None,
+        )
+        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs))

@@ -96,7 +96,8 @@ def _agreements(coach: str) -> list[dict[str, Any]]:
     return [{"coach_ref": coach, "kind": k, "supervisor_ref": s, "from": ago(400), **until} for k, s in by.items()]
 
 
-def _referral(ref: str, coach: str, days: int, pcn: str, **values: str) -> dict[str, Any]:
+def referral(ref: str, coach: str, days: int, pcn: str, **values: str) -> dict[str, Any]:
+    """A referral that the coach accepted so many days ago."""
     return {"referral_ref": ref, "pcn_code": pcn, "source": "gp_practice", "priority": "routine",
             "received_on": ago(days + 5), "coach_ref": coach, "accepted_on": ago(days), **values}  # fmt: skip
 
@@ -129,7 +130,7 @@ def everything(cast: Cast, count: int = 6, first: int = 1, pcn: str = "U99991") 
         if kind == 5:
             sheets["absences"].append({"coach_ref": ref, "kind": "parental", "from": ago(40)})
         if kind in (0, 1, 2):
-            sheets["referrals"].append(_referral(f"R-{ref}", ref, 30, pcn))
+            sheets["referrals"].append(referral(f"R-{ref}", ref, 30, pcn))
             sheets["coaching_sessions"].append({"referral_ref": f"R-{ref}", "held_on": ago(20), "mode": "phone",
                                                 "minutes": "45", "outcome": "attended"})  # fmt: skip
     waiting = {"source": "self", "priority": "urgent", "received_on": ago(9)}
@@ -149,7 +150,7 @@ def story_of(cast: Cast, ref: str = "ASHA", months: int = 14, pcn: str = "U99991
         sheets["supervision"] += [meeting(ref, "line", held + 2), meeting(ref, "health_coaching", held + 3)]
         if month % 3 == 0:
             sheets["supervision"].append(meeting(ref, "clinical", held + 4))
-        sheets["referrals"].append(_referral(f"{ref}-{month:02}", ref, held + 1, pcn))
+        sheets["referrals"].append(referral(f"{ref}-{month:02}", ref, held + 1, pcn))
         sheets["coaching_sessions"].append({"referral_ref": f"{ref}-{month:02}", "held_on": ago(held + 1),
                                             "mode": "video", "minutes": "45", "outcome": "attended"})  # fmt: skip
     sheets["supervision"] += [

@@ -575,3 +575,34 @@ def test_a_coach_who_left_has_no_name_for_the_next_coach(trained: Cast) -> None:
     text = words(get(trained.asha, "referral", referral))
     assert "Bo Lindqvist" not in text
     assert "Bo Lindqvist" in words(get(trained.mo, "referral", referral))
+
+
+def test_a_former_coach_reads_nothing_of_what_came_after_them(cast: Cast) -> None:
+    sheets = {
+        **facts.courses(),
+        "referrals": [facts.referral("MOVED", "ASHA", 60, "U99991")],
+        "coaching_sessions": [
+            {"referral_ref": "MOVED", "held_on": facts.ago(50), "mode": "phone", "minutes": "45", "outcome": "attended"}
+        ],
+    }
+    facts.bring_in(cast, sheets)
+    with walls.lifted("tests"):
+        moved = Referral.objects.get(reference="MOVED")
+        hers = Allocation.objects.get(referral=moved)
+        hers.ends_on = today() - timedelta(days=30)
+        hers.save()
+        Allocation.objects.create(
+            referral=moved, pcn=moved.pcn, coach=cast.coach_bo, starts_on=today() - timedelta(days=29)
+        )
+        later = CoachingSession.objects.create(
+            referral=moved, pcn=moved.pcn, held_on=today() - timedelta(days=10), mode="video", minutes=30,
+            outcome="attended", note=CANARY,
+        )  # fmt: skip
+        earlier = CoachingSession.objects.get(referral=moved, mode="phone")
+    text = words(get(cast.asha, "referral", moved))
+    assert "Phone" in text
+    assert "Video" not in text
+    assert CANARY not in text
+    assert CANARY in words(get(cast.mo, "referral", moved))
+    assert get(cast.asha, "session_correct", moved, session=later.uuid).status_code == 404
+    assert earlier.uuid != later.uuid
