@@ -82,7 +82,10 @@ def test_the_facts_are_gathered_when_the_waiting_is_over(cast: Cast, monkeypatch
 
     def watched(day: date) -> actions.Seen:
         with connection.cursor() as cursor:
-            cursor.execute("select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()")
+            cursor.execute(
+                "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and granted"
+                f" and mode = 'ExclusiveLock' and objid = ({CHECKS_LOCK}::bigint & 4294967295)::oid"
+            )
             locks.append(cursor.fetchone()[0])
         return look(day)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coaching.actions.referrals import allocate
+from coaching.actions.referrals import allocate, close
 from coaching.models import Allocation, Referral
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
@@ -46,6 +46,17 @@ def test_an_end_recorded_on_a_page_stays(cast: Cast, book: Path) -> None:
     bring(book, facts.HUB, today())
     with walls.lifted("tests"):
         assert [row.ends_on for row in Post.objects.filter(coach__reference="NEW", voided_at=None)] == [last]
+
+
+def test_a_referral_closed_on_a_page_stays_closed(cast: Cast, book: Path) -> None:
+    with walls.within(cast.mo.actor.scope):
+        referral = Referral.objects.get(reference="WAITS")
+        close(cast.mo.actor, referral=referral, outcome=Referral.Outcome.values[0], closed_on=today(),
+              version=referral.version)  # fmt: skip
+    bring(book, facts.HUB, today())
+    with walls.lifted("tests"):
+        again = Referral.objects.get(reference="WAITS")
+    assert (again.closed_on, again.outcome) == (today(), Referral.Outcome.values[0])
 
 
 def test_a_referral_handed_out_on_a_page_stays_with_its_coach(cast: Cast, book: Path) -> None:

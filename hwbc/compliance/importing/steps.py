@@ -66,6 +66,12 @@ def _same(*columns: str) -> dict[str, str]:
     return {column: f"s.{column}" for column in columns}
 
 
+# A blank says nothing: it does not open a referral again that was closed on a page.
+_CLOSED_ON_A_PAGE = (
+    "(s.closed_on is null and b.closed_on is not null and exists (select 1 from workforce_auditevent e "
+    "where e.kind = 'coaching.referral' and e.record = b.uuid::text and e.what = 'referral.close' "
+    "and e.outcome = 'done'))"
+)
 _FROM, _TO = _period()
 
 # A referral may have been handed on: the allocation that the row speaks of, else the latest.
@@ -186,14 +192,16 @@ STEPS: dict[str, tuple[Step, ...]] = {
         Step(
             Referral,
             "import_referrals s join workforce_organisation p on p.code = s.pcn_code "
-            f"left join workforce_organisation o on o.code = s.practice_code left {_COACH}",
+            f"left join workforce_organisation o on o.code = s.practice_code left {_COACH} "
+            "left join coaching_referral b on b.register_id = %(register)s and b.reference_key = s.referral_ref",
             _reference("referral_ref"),
             {
                 "pcn_id": "p.id",
                 "practice_id": "o.id",
-                **_same("source", "priority", "received_on", "closed_on"),
+                **_same("source", "priority", "received_on"),
+                "closed_on": f"case when {_CLOSED_ON_A_PAGE} then b.closed_on else s.closed_on end",
                 "proposed_coach_id": "case when s.accepted_on is null then c.id end",
-                "outcome": "coalesce(s.outcome, '')",
+                "outcome": f"case when {_CLOSED_ON_A_PAGE} then b.outcome else coalesce(s.outcome, '') end",
             },
             in_place=True,
             once=_brought("referral_ref"),
