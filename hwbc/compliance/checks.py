@@ -17,7 +17,6 @@ from hwbc.standards.rules import RED, Answer
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
 from hwbc.workforce.models import Coach
-from supervision.actions.access import follow_agreements
 
 # The gate's own answer raises no flag: an untrained coach who takes no referral is no finding.
 NO_FLAG = "training.referral_ready"
@@ -52,8 +51,6 @@ def run_checks(actor: Actor, day: date) -> Run:
 
 def _work(actor: Actor, run: Run) -> Run:
     try:
-        with walls.lifted("nightly checks"):  # posts begin and agreements end without anybody doing anything
-            follow_agreements()
         with walls.lifted("nightly checks"):
             actions.apply_checks(actor, run=run, look=lambda: look(run.day))
     except actions.TurnTaken:

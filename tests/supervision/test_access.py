@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
-from hwbc.compliance.checks import run_checks
 from hwbc.compliance.importing import actions as importing
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
@@ -371,14 +370,3 @@ def test_without_waiting_they_would(live_cast: Cast, monkeypatch: pytest.MonkeyP
     """The control."""
     monkeypatch.setattr(access, "_one_after_the_other", lambda: None)
     assert not at_once(live_cast)
-
-
-def test_the_nightly_checks_make_what_changed_by_itself_right(cast: Cast) -> None:
-    with walls.lifted("tests"):
-        Agreement.objects.filter(coach=cast.coach_asha, kind="line").update(
-            ends_on=today() - timedelta(days=1), end_recorded_at=timezone.now()
-        )
-    assert Role.LINE_SUPERVISOR in cast.sam.actor.roles
-    run_checks(SETUP, today())
-    assert Role.LINE_SUPERVISOR not in cast.sam.actor.roles
-    assert Role.CLINICAL_SUPERVISOR in cast.sam.actor.roles
