@@ -121,6 +121,8 @@ def test_a_pcn_that_the_coach_has_left_reads_nothing_of_what_was_done_later(cast
     cast.lee.client.post(f"/flags/{flag.uuid}", {"note": "Hilltop has booked it"})
     assert acknowledged() == ["Hilltop has booked it"]
     assert "Hilltop" not in page(cast.mo, f"/flags/{flag.uuid}")
+    assert cast.mo.client.post(f"/flags/{flag.uuid}", {"note": "Still ours"}).status_code == 403
+    assert acknowledged() == ["Hilltop has booked it"]
     assert "Hilltop has booked it" in page(cast.lee, f"/flags/{flag.uuid}")
 
 

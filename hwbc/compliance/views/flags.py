@@ -83,10 +83,11 @@ def flag(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         seen_until = min(seen_until, timezone.make_aware(datetime.combine(until, time.max)))
     if until is not None and as_at.day > until:
         as_at = as_at.on(until)
-    may_acknowledge = raised.cleared_at is None and raised.coach_id in actor.coaches(Can.ACKNOWLEDGE)
+    # A PCN that the coach has left still reads what was so; what is done about it now is for others.
+    may = raised.coach_id in actor.coaches(Can.ACKNOWLEDGE) and as_at.is_now
     form = Acknowledge(request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        if raised.coach_id not in actor.coaches(Can.ACKNOWLEDGE):
+        if not may:
             raise Refused(Can.ACKNOWLEDGE)
         if form.is_valid():
             try:
@@ -107,7 +108,7 @@ def flag(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "flag": raised,
         "finding": found,
         "events": flag_events(raised.pk, seen_until),
-        "acknowledge": form if may_acknowledge and as_at.is_now else None,
+        "acknowledge": form if may and raised.cleared_at is None else None,
         "breadcrumbs": [{"text": "Home", "href": "/"}, {"text": "Flags", "href": f"/flags{as_at.query}"}],
     }
     faulty = next((each for each in (form, as_at.form) if each.errors), None)
