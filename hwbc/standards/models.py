@@ -1,9 +1,10 @@
 """What is asked (standards and their numbers), where it is not met (flags), and the jobs that look (runs)."""
 
 import uuid
+from datetime import timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from hwbc.workforce import walls
@@ -100,6 +101,98 @@ class Run(Named):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.day}"
+
+
+class Job(models.Model):
+    """Something long that somebody asked for and the worker does: a workbook's check or import, a large export.
+
+    The row is the queue: a message about it may get lost. `Run` has the numbers that everybody may see; what a job was
+    asked, what it found and its file are for whoever asked alone, and are gone after KEPT_FOR.
+    """
+
+    class Kind(models.TextChoices):
+        CHECK_WORKBOOK = "check_workbook", "Workbook check"
+        IMPORT_WORKBOOK = "import_workbook", "Workbook import"
+        EXPORT = "export", "Export"
+
+    class Outcome(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        REFUSED = "refused", "Refused"  # the work was done, and its answer is no: the result says why
+        FAILED = "failed", "Failed"
+
+    KEPT_FOR = timedelta(days=7)
+
+    uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    kind = models.CharField(max_length=20, choices=Kind)
+    asked = models.JSONField(default=dict, help_text="What is to be done, as codes and identifiers.")
+    asked_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.WAITING)
+    progress = models.JSONField(default=dict, help_text="what, done, of: how far it is.")
+    result = models.JSONField(default=dict, help_text="What it found, or what it did.")
+    file = models.CharField(max_length=200, blank=True, help_text="Its file in the private storage.")
+    file_name = models.CharField(max_length=200, blank=True, help_text="The file's name on the person's computer.")
+    follows = models.OneToOneField("self", models.PROTECT, null=True, related_name="followed_by")
+
+    objects = Reached.as_manager()
+
+    wall = walls.by_user()
+    read_by = None  # one's own, whatever one's roles
+
+    class Meta:
+        ordering = ["-asked_at", "uuid"]
+        indexes = [
+            models.Index(fields=["user", "-asked_at"], name="standards_job_newest"),
+            models.Index(fields=["asked_at"], condition=Q(ended_at__isnull=True), name="standards_job_not_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.asked_at:%Y-%m-%d %H:%M}"
+
+    @staticmethod
+    def reached_by(actor: Actor, can: Can | None) -> Q:
+        """One's own."""
+        return Q(user=actor.user_id)
+
+
+class MonthlyShare(models.Model):
+    """Of a PCN's coaches at the end of a month: of how many a rule was asked, and for how many it was on track.
+
+    Counted by the nightly checks with what was known then (`counted_at`), so that a chart need not ask every rule for
+    eighteen months. A later entry about that month changes it with the next checks.
+    """
+
+    pcn = models.ForeignKey(Organisation, models.PROTECT, related_name="+", db_index=False)
+    on = models.DateField(help_text="The last day of the month.")
+    rule = models.CharField(max_length=60, help_text="A rule, or rules that are counted together (columns.OF_A_PCN).")
+    on_track = models.PositiveIntegerField(help_text="Coaches for whom it was met or due soon.")
+    asked = models.PositiveIntegerField(help_text="Coaches of whom it was asked.")
+    counted_at = models.DateTimeField()
+
+    objects = Reached.as_manager()
+
+    wall = walls.by_pcn()
+    read_by = Can.SEE_OVERVIEW
+
+    class Meta:
+        ordering = ["on", "rule"]
+        constraints = [
+            models.UniqueConstraint(fields=["pcn", "on", "rule"], name="standards_monthlyshare_once"),
+            models.CheckConstraint(condition=Q(on_track__lte=F("asked")), name="standards_monthlyshare_part_of_whole"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.on}: {self.on_track} of {self.asked}"
+
+    @staticmethod
+    def reached_by(actor: Actor, can: Can) -> Q:
+        """Those of the PCNs whose figures one sees."""
+        return Q(pcn__in=actor.pcns(can))
 
 
 class Flag(Named, OfCoach):

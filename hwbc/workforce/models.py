@@ -420,3 +420,18 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.what} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Demo(models.Model):
+    """Says that everything and everybody in this database is invented: it was made by `manage.py demo`. One row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    made_on = models.DateField(help_text="The day that the demo is told from.")
+
+    wall = walls.open_to_all("says that this database holds nobody", rights=(walls.SELECT, walls.INSERT))
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="workforce_demo_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"made on {self.made_on}"

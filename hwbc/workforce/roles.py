@@ -42,12 +42,13 @@ class Can(enum.Enum):
     RECORD_TRAINING = "record training"
     KEEP_SUPERVISORS = "keep the register of supervisors"
     EXPORT = "export what you may see"
+    IMPORT = "bring in a workbook"
     INVITE = "invite people and end their access"
 
 
 _SUPERVISOR = frozenset({Can.SEE_STANDING, Can.RECORD_MEETINGS, Can.EXPORT})  # meetings of their own kind
 _OVERSEES = frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_OVERVIEW, Can.SEE_STATUS, Can.EXPORT})
-_KEEPS_RECORDS = frozenset({Can.RECORD_TRAINING, Can.KEEP_SUPERVISORS})
+_KEEPS_RECORDS = frozenset({Can.RECORD_TRAINING, Can.KEEP_SUPERVISORS, Can.IMPORT})
 
 ALLOWS: dict[Role, frozenset[Can]] = {
     Role.COACH: frozenset(
