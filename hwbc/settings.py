@@ -203,7 +203,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-MEDIA_ROOT = VAR / "files"
+# Workbooks and exports: private, shared by web and worker, given out by a page alone. No address leads here.
+MEDIA_ROOT = Path(env.str("HWBC_FILES", default=str(VAR / "files")))
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 
 # --- Sign-in: invited people only ---------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ MAY_LIFT = {
     "hwbc/workforce/access.py": "reach decides what the scope will be",
     "hwbc/workforce/management/commands/invite.py": "the first person of an installation",
     "hwbc/compliance/checks.py": "nightly checks",
+    "hwbc/compliance/jobs/work.py": "whose a job is is not known before it is found; its work is done in their scope",
     "hwbc/compliance/management/commands/compliance.py": "the answer for a machine, on the command line",
     "hwbc/compliance/management/commands/import_workbook.py": "import",
 }

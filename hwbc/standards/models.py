@@ -123,6 +123,7 @@ class Job(models.Model):
         FAILED = "failed", "Failed"
 
     KEPT_FOR = timedelta(days=7)
+    GRACE = timedelta(minutes=1)  # from taking a job to working at it
 
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)

@@ -1,0 +1,37 @@
+"""Which jobs there are, and which of them somebody works at."""
+
+from uuid import UUID
+
+from django.db import connection
+
+from hwbc.standards.models import Job
+from hwbc.workforce.access import Actor
+from hwbc.workforce.models import Reached
+
+FOLDER = "jobs"  # of the private storage
+_LOCK = "hashtext('hwbc.job'), hashtext(%s)"
+
+
+def jobs(actor: Actor) -> Reached:
+    """What somebody asked for, the newest first; a workbook's import stands for its check."""
+    rows: Reached = Job.objects.for_actor(actor).filter(followed_by=None)
+    return rows
+
+
+def not_ended(actor: Actor) -> Reached:
+    """What somebody asked for and is not ended."""
+    rows: Reached = Job.objects.for_actor(actor).filter(ended_at=None)
+    return rows
+
+
+def hold(uuid: UUID) -> None:
+    """Say, for this transaction, that somebody is at work at a job. PostgreSQL forgets it when the process dies."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"select pg_advisory_xact_lock({_LOCK})", [str(uuid)])
+
+
+def is_at_work(uuid: UUID) -> bool:
+    """Whether somebody is at work at a job; if nobody is, keeps it so to the end of this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"select pg_try_advisory_xact_lock({_LOCK})", [str(uuid)])
+        return not cursor.fetchone()[0]
