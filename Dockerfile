@@ -24,7 +24,8 @@ RUN PATH="/node/bin:$PATH" .venv/bin/python -m hwbc.kit.assets \
 
 FROM python:3.13-slim
 WORKDIR /service
-RUN useradd --system --uid 10001 --home-dir /service --shell /usr/sbin/nologin service
+RUN useradd --system --uid 10001 --home-dir /service --shell /usr/sbin/nologin service \
+    && install --directory --owner 10001 --mode 0700 /files
 ENV PATH="/service/.venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=hwbc.settings HWBC_LOCAL=false BIND=0.0.0.0:8000
 COPY --from=build /service/.venv .venv

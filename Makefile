@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup start test check reset bench locks rebuild
+.PHONY: help setup start test check reset bench pictures locks rebuild
 MAKEFLAGS += --no-builtin-rules
 
 PY := .venv/bin/python
@@ -43,8 +43,12 @@ check: setup .venv/dev  ## Read the code without running it: style, types, floor
 reset: .venv/local  ## Throw this copy's data away and start anew; refused while anything runs
 	@$(PY) manage.py reset
 
-bench: setup .venv/dev  ## Measure how fast pages are beside a bare Django view
-	@$(PY) -m tests.bench
+bench: setup .venv/dev  ## Measure pages under load, the rules, the import and exports, each beside a baseline (ARGS=load for one)
+	@$(PY) -m tests.bench $(ARGS)
+
+pictures: setup .venv/dev  ## Make the pictures of docs/tour.md from the demo, into docs/pictures
+	@mkdir -p docs/pictures
+	@$(TESTING) HWBC_BROWSER=required HWBC_SCREENSHOTS="$(CURDIR)/docs/pictures" $(PY) -m pytest -q tests/browser/test_tour.py
 
 locks: .venv/dev  ## Compile the lock files in requirements/ from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml -o requirements/base.txt

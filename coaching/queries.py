@@ -18,7 +18,7 @@ from coaching.rules import Enrolment, Readiness
 from hwbc.standards.queries import Asked, moment
 from hwbc.workforce.access import Actor
 from hwbc.workforce.models import Organisation
-from hwbc.workforce.queries import GROUND, SUBJECT, covers, known, known_end, shown_end
+from hwbc.workforce.queries import GROUND, SUBJECT, AboutCoaches, covers, known, known_end, shown_end
 from hwbc.workforce.roles import Can
 from training.queries import COMPLETED_ON, DONE_ON, Standing, standing
 
@@ -35,15 +35,17 @@ select a.coach_id, min(a.starts_on)
 """
 
 
+_UNTRAINED = AboutCoaches("untrained", _FIRST_UNTRAINED)
+
+
 def first_untrained(parameters: Mapping[str, Any]) -> dict[int, date]:
     """Coach → the first day, by the day asked about, on which they took a referral without an exemption covering it.
 
     Whether they had completed their training by then is for `coaching.rules.before_referrals`: completion by the day
     asked about clears what came before it.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_FIRST_UNTRAINED, parameters)
-        return dict(cursor)
+    with _UNTRAINED.ask(parameters) as cursor:
+        return dict(cursor.fetchall())
 
 
 # --- The gate --------------------------------------------------------------------------------------------------------

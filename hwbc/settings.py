@@ -150,6 +150,7 @@ OWNER_DATABASE_URL = env.str(
 )
 # The web server pools connections (gunicorn.conf sets the size); commands and Celery's processes hold one.
 DATABASE_POOL = env.int("DATABASE_POOL", default=0)
+DATABASE_PREPARED = env.bool("DATABASE_PREPARED", default=True)  # hwbc.kit.prepared
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"]["connect_timeout"] = 5  # type: ignore[index]
 # Compiling a query that answers for one coach takes a thousand times as long as answering it.
@@ -206,6 +207,12 @@ STORAGES = {
 # Workbooks and exports: private, shared by web and worker, given out by a page alone. No address leads here.
 MEDIA_ROOT = Path(env.str("HWBC_FILES", default=str(VAR / "files")))
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
+LARGEST_UPLOAD = 100_000_000  # bytes of a file; what comes after them is thrown away as it arrives
+FILE_UPLOAD_HANDLERS = [
+    "hwbc.kit.uploads.NotTooLarge",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- Sign-in: invited people only ---------------------------------------------------------------------------------
 

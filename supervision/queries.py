@@ -10,7 +10,17 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from hwbc.workforce.queries import GROUND, SUBJECT, covers, known, known_end, shown_end, withdrawal, withdrawn
+from hwbc.workforce.queries import (
+    GROUND,
+    SUBJECT,
+    AboutCoaches,
+    covers,
+    known,
+    known_end,
+    shown_end,
+    withdrawal,
+    withdrawn,
+)
 from supervision.models import Agreement, Meeting, Supervisor
 from supervision.rules import CLINICAL_ROLES, Facts
 
@@ -145,6 +155,7 @@ select p.coach_id, p.pcn_id, p.started_on, u.returned_on, coalesce(u.paused, fal
   left join agreements g on g.coach_id = p.coach_id
   left join minutes m on m.coach_id = p.coach_id
 """
+_ASKED = AboutCoaches("supervision", _FACTS)
 
 
 def facts(parameters: Mapping[str, Any]) -> dict[int, tuple[int, Facts]]:
@@ -152,9 +163,8 @@ def facts(parameters: Mapping[str, Any]) -> dict[int, tuple[int, Facts]]:
 
     The parameters are those of hwbc.workforce.queries.GROUND.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_FACTS, parameters)
-        return {row[0]: (row[1], Facts._make(row[2:])) for row in cursor}
+    with _ASKED.ask(parameters) as cursor:
+        return {row[0]: (row[1], Facts._make(row[2:])) for row in cursor.fetchall()}
 
 
 # --- Supervisors and access -------------------------------------------------------------------------------------------

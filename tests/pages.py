@@ -15,9 +15,10 @@ from django.urls import reverse
 from coaching.actions.referrals import override
 from coaching.models import CoachingSession, Referral
 from hwbc.compliance.checks import run_checks
+from hwbc.compliance.jobs.actions import ask
 from hwbc.compliance.record import SECTIONS
 from hwbc.kit.periods import today
-from hwbc.standards.models import Flag, Notification
+from hwbc.standards.models import Flag, Job, Notification
 from hwbc.workforce import walls
 from hwbc.workforce.access import SIGNED_IN
 from hwbc.workforce.actions import record_absence
@@ -28,6 +29,7 @@ from supervision.actions.meetings import record_meeting
 from supervision.models import Agreement
 from tests import facts
 from tests.cast import SETUP, Cast, CoachFactory, Person, UserFactory
+from tests.compliance import bringing
 from training.actions import record_exemption
 from training.models import Exemption, TrainingRecord
 
@@ -40,12 +42,14 @@ class Page:
 
     name: str
     opens_for: str | Can
+    also: Can | None = None  # what the list needs that it is the file of
     html: bool = True
     kwargs: Callable[[Cast], dict[str, str]] = field(default=lambda cast: {})
     # Adds that many rows to what the page lists for its visitor; None: it lists nothing.
     fill: Callable[[Cast, int], None] | None = None
     visitor: Role = Role.PCN_MANAGER  # whoever opens it in a browser to look at it
     of_riverside: bool = False  # its address names a record of Riverside PCN: for Zed there is no such page
+    own: bool = False  # its address names something of the visitor's own: for everybody else there is no such page
     # What a GET of it answers to whoever may open it, where that is not a page.
     signed_out: int = 200
     status: int = 200
@@ -217,6 +221,48 @@ def an_absence(cast: Cast) -> dict[str, str]:
     return {**a_coach(cast), "pk": str(absence.pk)}
 
 
+WRONG = {"absences": [{"coach_ref": "ASHA", "kind": "ill", "from": "yesterday"}]}
+
+
+def _a_job(cast: Cast, make: Callable[[], Job], **like: str) -> dict[str, str]:
+    """One of Mo's that is like this: the same one each time."""
+    with walls.lifted("tests"):
+        there = Job.objects.filter(user=cast.mo.user, **like).first()
+    return {"uuid": str((there or make()).pk)}
+
+
+def a_check(cast: Cast) -> dict[str, str]:
+    """Of a workbook of Mo's that can be imported: a new coach, and Asha's hours."""
+    said = {"pcn_code": "U99991", "started_on": "2026-01-05", "funding": "arrs"}
+    coaches = [{"coach_ref": "NEW", "name": "Nia Invented", "email": "nia@example.org", "hours_per_week": "30", **said},
+               {"coach_ref": "ASHA", "name": cast.coach_asha.name, "email": cast.coach_asha.email,
+                "hours_per_week": "25", **said}]  # fmt: skip
+    return _a_job(cast, lambda: bringing.checked(cast.mo, {"coaches": coaches}), kind="check_workbook", outcome="done")
+
+
+def a_refused_check(cast: Cast) -> dict[str, str]:
+    """Of a workbook of Mo's with something to correct."""
+    return _a_job(cast, lambda: bringing.checked(cast.mo, WRONG), kind="check_workbook", outcome="refused")
+
+
+def an_export(cast: Cast) -> dict[str, str]:
+    """A file that the worker made for Mo."""
+    actor = cast.mo.actor
+
+    def make() -> Job:
+        with walls.within(actor.scope):
+            job = ask(actor, kind=Job.Kind.EXPORT, asked={"list": "coaches", "query": "", "format": "csv"})
+        return bringing.done(job)
+
+    return _a_job(cast, make, kind="export")
+
+
+def more_jobs(cast: Cast, count: int) -> None:
+    """More workbooks of Mo's, with something to correct."""
+    for _ in range(count):
+        bringing.checked(cast.mo, WRONG)
+
+
 SAM = Role.LINE_SUPERVISOR
 RECORDING = [
     # Zed records no meetings anywhere and is refused before any record is looked for: tests/compliance has another's.
@@ -246,6 +292,12 @@ PAGES = [
     Page("flag", Can.SEE_STANDING, kwargs=a_flag, of_riverside=True),
     Page("coaches", Can.SEE_STANDING, fill=more_coaches),
     Page("coaches_export", Can.EXPORT, html=False, fill=more_coaches),
+    Page("flags_export", Can.EXPORT, html=False, fill=more_coaches),
+    Page("overview_export", Can.EXPORT, also=Can.SEE_OVERVIEW, html=False, fill=more_coaches),
+    Page("referrals_export", Can.EXPORT, also=Can.SEE_WORK, html=False, fill=more_cases),
+    Page("overrides_export", Can.EXPORT, html=False, fill=more_overrides),
+    Page("caseload_export", Can.EXPORT, also=Can.LOG_SESSIONS, html=False, fill=more_cases, visitor=Role.COACH),
+    Page("export_ask", Can.EXPORT, html=False, status=405),
     *(
         Page(name, can, kwargs=a_coach, fill=more_of_asha, of_riverside=True)
         for name, _, can in SECTIONS  # the six pages about one coach
@@ -271,8 +323,19 @@ PAGES = [
     Page("access_end", Can.INVITE, kwargs=a_grant, fill=more_people, of_riverside=True),
     Page("notifications", SIGNED_IN, fill=told),
     Page("notification_read", SIGNED_IN, html=False, kwargs=a_notification, status=405, signed_out=405),
+    Page("import_new", Can.IMPORT),
+    Page("import_template", Can.IMPORT, html=False),
+    Page("jobs", SIGNED_IN, fill=more_jobs),
+    Page("job", SIGNED_IN, kwargs=a_check, of_riverside=True, own=True),
+    Page("job_file", SIGNED_IN, html=False, kwargs=an_export, of_riverside=True, own=True),
+    Page("import_faults", Can.IMPORT, html=False, kwargs=a_refused_check, of_riverside=True, own=True),
+    Page("import_confirm", Can.IMPORT, html=False, kwargs=a_check, status=405),
+    Page("import_columns", Can.IMPORT, html=False, kwargs=a_refused_check, status=405),
     Page("status", Can.SEE_STATUS),
     Page("components", SIGNED_IN),
+    # There in a demo alone, and asked for from its own machine: tests/compliance/test_demo.py opens them.
+    Page("demo", PUBLIC, html=False, status=404, signed_out=404),
+    Page("demo_workbook", PUBLIC, html=False, status=404, signed_out=404),
     Page("health_live", PUBLIC, html=False),
     Page("health_ready", PUBLIC, html=False),
     Page("account_login", PUBLIC),

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from coaching.models import Allocation, CoachingSession, Patient, Referral
-from hwbc.standards.models import Flag, Heartbeat, Notification, Standard, StandardNumber
+from hwbc.standards.models import Flag, Heartbeat, MonthlyShare, Notification, Standard, StandardNumber
 from hwbc.workforce import walls
 from hwbc.workforce.models import Absence, Coach, Fact, Post
 from supervision.models import Agreement, Evidence, Meeting, Supervisor
@@ -50,6 +50,9 @@ def world(cast: Cast) -> SimpleNamespace:
             supervisor=supervisor,
             course=course,
             referral=referral,
+            share=MonthlyShare.objects.create(
+                pcn=riverside, on=DAY, rule="supervision.line", on_track=8, asked=9, counted_at=timezone.now()
+            ),
             absence=Absence.objects.create(coach=asha, kind="sickness", starts_on=DAY, ends_on=LATER),
             agreement=Agreement.objects.create(coach=cast.coach_bo, kind="line", supervisor=supervisor, starts_on=DAY),
             meeting=Meeting.objects.create(
@@ -125,6 +128,8 @@ REFUSED: dict[str, Any] = {
     "supervision_agreement_end_has_its_clock": lambda w: change(w.agreement, ends_on=LATER),
     "supervision_meeting_once": lambda w: again(w.meeting),
     "supervision_meeting_minutes_1_or_more": lambda w: change(w.meeting, minutes=0),
+    "standards_monthlyshare_once": lambda w: again(w.share),
+    "standards_monthlyshare_part_of_whole": lambda w: change(w.share, on_track=10),
     "training_course_reference_once_in_a_register": lambda w: again(w.course),
     "training_course_days_1_or_more": lambda w: change(w.course, days=0),
     "training_course_health_coaching_gives_a_certificate": lambda w: change(w.course, gives_certificate=False),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from hwbc.workforce.queries import GROUND, SUBJECT, covers, known, known_end, shown_end
+from hwbc.workforce.queries import GROUND, SUBJECT, AboutCoaches, covers, known, known_end, shown_end
 from training.models import Course, Requirement
 from training.rules import Required
 
@@ -85,11 +85,14 @@ select coalesce(d.coach_id, x.coach_id), coalesce(d.course_id, x.course_id), d.d
 """
 
 
+_STANDS = AboutCoaches("training", _STANDING)
+_IS_DONE = AboutCoaches("done", _DONE)
+
+
 def standing(parameters: Mapping[str, Any]) -> dict[int, Standing]:
     """Coach → standing, for every coach with a post on the day."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STANDING, parameters)
-        return {row[0]: Standing._make(row[1:]) for row in cursor}
+    with _STANDS.ask(parameters) as cursor:
+        return {row[0]: Standing._make(row[1:]) for row in cursor.fetchall()}
 
 
 def requirements(parameters: Mapping[str, Any]) -> dict[int | None, list[tuple[int, Required]]]:
@@ -106,9 +109,8 @@ def done(parameters: Mapping[str, Any], courses: list[int]) -> dict[tuple[int, i
     """(Coach, course) → the latest day it was done, and whether an exemption covers the day; where either is so."""
     if not courses:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_DONE, {**parameters, "courses": courses})
-        return {(coach, course): (day, exempt) for coach, course, day, exempt in cursor}
+    with _IS_DONE.ask({**parameters, "courses": courses}) as cursor:
+        return {(coach, course): (day, exempt) for coach, course, day, exempt in cursor.fetchall()}
 
 
 def courses(registers: Collection[int]) -> list[Course]:

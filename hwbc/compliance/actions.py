@@ -6,23 +6,26 @@ from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action
 
 
-@action("export.coaches")
+@action("export.list", reads=True)
 def record_export(
     actor: Actor,
     line: Line,
     *,
-    coaches: int,
+    name: str,
+    form: str,
+    coaches: int | None,
     rows: int,
     day: date,
     known: datetime | None,
     at: int | None,
     filters: dict[str, str | bool],
 ) -> None:
-    """Coaches and their standing were exported: how many, as at which day, narrowed to what.
+    """A list was exported as a file: how much of it, about how many coaches, as at which day, narrowed to what.
 
     `at`: the place that the file is about, where it is one. `filters`: codes; of a name only that one was searched for.
     """
-    line.kind, line.organisation_id = "coaches.csv", at
+    line.what = f"export.{name}"
+    line.kind, line.organisation_id = f"{name}.{form}", at
     line.facts = {
         "coaches": coaches,
         "rows": rows,

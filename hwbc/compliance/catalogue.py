@@ -219,6 +219,15 @@ DEFINITIONS: Mapping[str, tuple[str, str]] = {
             "judged once, by the employment that began first."
         ),
     ),
+    "by_month": (
+        "Shares by month",
+        (
+            "Met or due soon, of those asked, at the end of each of the last 18 months that have ended. Counted after "
+            "the nightly checks and after an import, every month anew: a late entry changes the past with the next "
+            "ones. Over several PCNs, a coach with posts in two of them on that day is counted in both; such a month's "
+            "numbers lead to no list. The last point is the page's own day, and counts each coach once."
+        ),
+    ),
     "waiting": (
         "Waiting referrals",
         "Referrals that a PCN had received by the day, that were not closed by then, and that no coach has on it.",

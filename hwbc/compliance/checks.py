@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from django.utils import timezone
 
+from hwbc.compliance import trends
 from hwbc.compliance.queries import standings
 from hwbc.kit.queue import nudge
 from hwbc.standards import actions
@@ -73,7 +74,8 @@ def catch_up(now: datetime) -> Run | None:
     """Do what is to be done by now and was not: the day's checks, and telling of flags and of checks that were missed.
 
     Asked every few minutes. A lost message, an emptied broker, a dead worker or a stopped schedule delay it and lose
-    nothing; two at once do it once. Returns the run, where there was one to make.
+    nothing; two at once do it once. Returns the run, where there was one to make. Counting the months comes after all
+    of it: where that fails, the run is done and everybody told, and the next time it is due still.
     """
     try:
         run = _begin(now)
@@ -82,6 +84,7 @@ def catch_up(now: datetime) -> Run | None:
         return None  # the other one does it
     finally:
         _tell(now)
+        count_shares(now)
 
 
 def _begin(now: datetime) -> Run | None:
@@ -102,6 +105,17 @@ def _tell(now: datetime) -> None:
             actions.tell_of_raised_flags(day=today)
         for missed in overdue(now):
             actions.tell_checks_missed(day=missed.day, last=missed.last, on=today)
+
+
+def count_shares(now: datetime) -> int:
+    """Count the months of `trends`, if checks were made since they last were; answers how many counts that made.
+
+    In a transaction of its own after a run, whose lock entries wait for.
+    """
+    with walls.lifted("nightly checks"):
+        months = trends.due(now)
+        known = timezone.now()
+        return actions.keep_shares(trends.counted(months, known), known=known) if months else 0
 
 
 def check_coaches(actor: Actor | None, coaches: Collection[int], day: date) -> dict[str, int]:

@@ -34,6 +34,7 @@ SHOWN: Mapping[str, tuple[str, frozenset[str]]] = {
     ON_TRACK: ("Met or due soon", _ON_TRACK),
     ASKED: ("Asked: all but paused and does not apply", _ON_TRACK | RED),
 }
+_NOT_ASKED = (PAUSED, NOT_APPLICABLE)
 _RANK = {state: rank for rank, state in enumerate(WORST_FIRST)}
 
 
@@ -61,17 +62,21 @@ def covers(rule: str, code: str) -> bool:
     return code == rule or (rule in TOGETHER and code.startswith(TOGETHER[rule][1]))
 
 
-@lru_cache(maxsize=4096)  # a page asks for the same few hundred of these thousands of times
-def _any_covers(rules: tuple[str, ...], code: str) -> bool:
-    return any(covers(rule, code) for rule in rules)
+@lru_cache(maxsize=4096)  # the same few columns of the same few services, for thousands of coaches
+def _places(rules: tuple[str, ...], codes: tuple[str, ...]) -> tuple[int, ...]:
+    """Where the answers to these rules stand among a coach's answers."""
+    return tuple(place for place, code in enumerate(codes) if any(covers(rule, code) for rule in rules))
 
 
 def cell(standing: Standing, *rules: str) -> Cell:
     """The rules as one. A coach of whom none of them is asked answers "does not apply"."""
-    answers = [(code, answer) for code, answer in standing.answers if _any_covers(rules, code)]
+    answers = [standing.answers[place] for place in _places(rules, standing.codes)]
+    if len(answers) == 1:  # most columns are one rule
+        state = answers[0][1].state
+        return Cell(state, tuple(answers), int(state not in _NOT_ASKED))
     state = min((answer.state for _, answer in answers), key=_RANK.__getitem__, default=NOT_APPLICABLE)
-    worst = tuple((code, answer) for code, answer in answers if answer.state == state)
-    return Cell(state, worst, sum(answer.state not in (PAUSED, NOT_APPLICABLE) for _, answer in answers))
+    worst = tuple(each for each in answers if each[1].state == state)
+    return Cell(state, worst, sum(answer.state not in _NOT_ASKED for _, answer in answers))
 
 
 class Shown(NamedTuple):
@@ -92,7 +97,7 @@ class Shown(NamedTuple):
     def of(self, standing: Standing) -> Cell:
         """The column's cell for a coach."""
         found = cell(standing, *self.rules)
-        return found._replace(note=self.note(standing, found))
+        return found._replace(note=note) if (note := self.note(standing, found)) else found
 
 
 def title(rule: str, required: Mapping[str, Required] | None = None) -> str:

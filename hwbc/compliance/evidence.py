@@ -207,7 +207,7 @@ def training(record: Record, records: list[training_facts.Record]) -> Training |
     asked = training_facts.requirements(record.parameters).get(record.coach.register_id, [])
     done = training_facts.done(record.parameters, [course for course, _ in asked])
     names = {f"training.required:{required.course}": required for _, required in asked}
-    standing = Standing(record.coach.pk, record.reference, record.current.pcn_id, record.numbers, None, [], names)
+    standing = Standing(record.coach.pk, record.reference, record.current.pcn_id, record.numbers, None, [], names, ())
     enrolled = {each.course_id for each in records}
 
     def said(rule: str, answer: Answer) -> Finding:

@@ -3,6 +3,7 @@
 from django.http import HttpRequest
 from django.urls import reverse
 
+from hwbc.compliance.demo.queries import is_demo
 from hwbc.workforce.access import NOBODY
 from hwbc.workforce.roles import Can
 
@@ -13,6 +14,7 @@ SECTIONS: tuple[tuple[str, str, Can | None], ...] = (
     ("referrals", "Referrals", Can.SEE_OVERVIEW),
     ("flags", "Flags", Can.SEE_OVERVIEW),
     ("overview", "PCNs", Can.SEE_OVERVIEW),
+    ("import_new", "Import", Can.IMPORT),
     ("access", "Access", Can.INVITE),
     ("notifications", "Notifications", None),
     ("status", "Service status", Can.SEE_STATUS),
@@ -21,7 +23,10 @@ FOOTER: tuple[tuple[str, str], ...] = (("how_we_count", "How we count"), ("compo
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """Context processor: hands sections, footer and role to the frame, through the request."""
+    """Context processor: hands sections, footer and role to the frame, through the request.
+
+    `in_demo` is asked by the template, and only where the front door has let somebody in: an error page reads no rows.
+    """
     actor = getattr(request, "actor", NOBODY)
     if actor.user_id is not None:
         here = request.resolver_match.url_name if request.resolver_match else None
@@ -33,4 +38,4 @@ def navigation(request: HttpRequest) -> dict[str, object]:
         footer = [{"text": text, "href": reverse(name)} for name, text in FOOTER]
         role = actor.roles[0].label if len(actor.roles) == 1 else f"{len(actor.roles)} roles" if actor.roles else ""
         vars(request).update(navigation=sections, footer_links=footer, role_label=role)
-    return {}
+    return {"in_demo": is_demo} if hasattr(request, "actor") else {}

@@ -11,12 +11,13 @@ from django.db import connection
 
 from coaching import queries as coaching_facts
 from coaching import rules as coaching_rules
+from hwbc.kit.prepared import Prepared
 from hwbc.standards.presets import SOURCES, WDF
 from hwbc.standards.queries import Asked, moment
 from hwbc.standards.rules import NOT_APPLICABLE, Answer, Numbers
 from hwbc.workforce.access import Actor
 from hwbc.workforce.models import Organisation
-from hwbc.workforce.queries import covers, known
+from hwbc.workforce.queries import TYPES, covers, keep_ground, known
 from hwbc.workforce.roles import Can
 from supervision import queries as supervision_facts
 from supervision import rules as supervision_rules
@@ -53,6 +54,7 @@ class Standing(NamedTuple):
     facts: supervision_rules.Facts | None
     answers: list[tuple[str, Answer]]
     required: Mapping[str, training_rules.Required]  # what is asked by each rule training.required:…
+    codes: tuple[str, ...]  # of the answers, in their order; the same object for many coaches
 
 
 @lru_cache(maxsize=1)
@@ -110,18 +112,21 @@ def _batch(
     required: dict[int | None, list[tuple[int, training_rules.Required]]],
 ) -> Iterator[Standing]:
     day: date = parameters["day"]
+    parameters = keep_ground(parameters)
     supervision = supervision_facts.facts(parameters)
     training = training_facts.standing(parameters)
     untrained = coaching_facts.first_untrained(parameters)
     done = training_facts.done(parameters, [course for courses in required.values() for course, _ in courses])
     names = {register: {f"training.required:{q.course}": q for _, q in asks} for register, asks in required.items()}
+    codes = {register: (*RULES, *rules) for register, rules in names.items()}
     soon: dict[int, date] = {}
 
     for coach, register, reference in people:
         rules = names.get(register, {})
+        named = codes.get(register, RULES)
         if coach not in supervision or coach not in training:
-            nothing = [(rule, _NO_POST) for rule in (*RULES, *rules)]
-            yield Standing(coach, reference, None, None, None, nothing, rules)
+            nothing = [(rule, _NO_POST) for rule in named]
+            yield Standing(coach, reference, None, None, None, nothing, rules, named)
             continue
         pcn, facts = supervision[coach]
         numbers = asked.at(pcn)
@@ -141,7 +146,7 @@ def _batch(
         for rule, (course, asks) in zip(rules, required.get(register, ()), strict=True):
             done_on, excused = done.get((coach, course), (None, False))
             answers.append((rule, training_rules.required(asks, facts.started_on, done_on, excused, day, numbers)))
-        yield Standing(coach, reference, pcn, numbers, facts, answers, rules)
+        yield Standing(coach, reference, pcn, numbers, facts, answers, rules, named)
 
 
 # --- Whom a page is about -------------------------------------------------------------------------------------------
@@ -180,6 +185,9 @@ select c.id, c.uuid, c.name, c.sort_name, c.register_id, coalesce(nullif(c.refer
 """
 
 
+_SEEN = Prepared("people", _PEOPLE, TYPES | {"own": "bigint[]", "place": "bigint", "coach": "bigint"})
+
+
 def people(
     actor: Actor,
     day: date,
@@ -204,9 +212,8 @@ def people(
         "place": place,
         "coach": coach,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_PEOPLE, parameters)
-        return [Person._make((*row[:6], tuple(row[6]), tuple(row[7]))) for row in cursor]
+    with _SEEN.ask(parameters) as cursor:
+        return [Person._make((*row[:6], tuple(row[6]), tuple(row[7]))) for row in cursor.fetchall()]
 
 
 def standings_by_coach(people: Iterable[Person], day: date, known: datetime) -> dict[int, Standing]:

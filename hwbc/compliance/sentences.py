@@ -1,6 +1,7 @@
 """Answers in words: made when they are shown, from the code, the dates and the facts."""
 
 from datetime import date, timedelta
+from functools import lru_cache
 
 from hwbc.compliance.queries import Standing
 from hwbc.standards.rules import DUE_SOON, RED, Answer, Numbers
@@ -42,6 +43,7 @@ MEETING_WORDS = {
 }
 
 
+@lru_cache(maxsize=4096)  # a file of a hundred thousand rows says the same few hundred days
 def written(day: date | None) -> str:
     """A day as it is shown: 15 March 2026."""
     return f"{day.day} {day:%B %Y}" if day else "no date"

@@ -9,6 +9,7 @@ from django.utils.html import format_html
 
 from hwbc.compliance.catalogue import STATES, WORST_FIRST
 from hwbc.compliance.columns import ASKED, IN_RED, ON_TRACK, SHOWN, Shown
+from hwbc.kit.charts import percent
 from hwbc.standards.rules import RED
 
 
@@ -37,10 +38,7 @@ class Share(NamedTuple):
     @property
     def percent(self) -> int | None:
         """The share in per cent: 100 only when it is all, 0 only when it is none; None where nobody is asked."""
-        part, whole = self.on_track.value, self.asked.value
-        if part in (0, whole):
-            return 100 * (part == whole) if whole else None
-        return min(99, max(1, round(100 * part / whole)))
+        return percent(self.on_track.value, self.asked.value)
 
     @property
     def rank(self) -> tuple[float, int]:

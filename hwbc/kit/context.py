@@ -13,8 +13,12 @@ from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from hwbc.kit.render import render
 
 Link = dict[str, Any]
+_TOKEN = "TOKEN-OF-THIS-PAGE"  # noqa: S105 - stands where the token will
 
 
 class Frame:
@@ -90,15 +94,26 @@ class Frame:
 
     @property
     def sign_out(self) -> str:
-        """Signing out changes something, so it is a form; the component's own has no CSRF token."""
-        assert self.request is not None
+        """Signing out changes something, so it is a form; the component's own has no CSRF token.
+
+        The token is another one on every page, the header the same: `header_html` puts it in at the end.
+        """
         return format_html(
             '<form class="nhsuk-header__account-form" action="{}" method="post" novalidate>'
             '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
             '<button class="nhsuk-header__account-button">Sign out</button></form>',
             reverse("account_logout"),
-            get_token(self.request),
+            _TOKEN,
         )
+
+    @property
+    def header_html(self) -> SafeString:
+        """The header."""
+        html = render("header", self.header)
+        if self.account is None:
+            return html
+        assert self.request is not None
+        return mark_safe(html.replace(_TOKEN, get_token(self.request)))  # noqa: S308 - letters and digits
 
     @property
     def footer(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ equal to the official examples.
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.utils.functional import Promise
@@ -85,9 +85,50 @@ def plain(value: Any) -> Any:
     return value
 
 
+# What stands on most pages in the same words again. Never what somebody has typed: that must not stay in memory.
+_KEPT = frozenset({"back-link", "breadcrumb", "button", "footer", "header", "pagination", "select", "skip-link", "tag"})
+
+
 def render(component: str, params: Mapping[str, Any], *, content: SafeString | None = None) -> SafeString:
     """The HTML of a component. `content` is what Nunjucks takes as a call block: HTML inside the component."""
+    if content is None and (component in _KEPT or (component == "input" and not params.get("value"))):
+        return _kept(component, _key(plain(params)))
+    return _made(component, plain(params), content)
+
+
+def _made(component: str, params: Any, content: SafeString | None) -> SafeString:
     macro = _macro(component)
     block = {} if content is None else {"caller": lambda: Markup(content)}  # noqa: S704 - SafeString by type
-    html: str = macro(plain(params), **block)
+    html: str = macro(params, **block)
     return mark_safe(html)  # noqa: S308 - Jinja escaped it
+
+
+class _Key(tuple[Any, ...]):
+    """Parameters by which what was made is found again: equal only if all that is in them is, types and all."""
+
+    __slots__ = ()
+
+
+def _key(params: Any) -> Any:
+    # Safe markup equals a text of the same letters, and True equals 1: each goes with what it is.
+    if type(params) is str:
+        return params
+    if type(params) is dict:
+        return _Key((dict, *((name, _key(item)) for name, item in params.items())))
+    if type(params) is list:
+        return _Key((list, *map(_key, params)))
+    return _Key((type(params), params))
+
+
+def _params(key: Any) -> Any:
+    if type(key) is not _Key:
+        return key
+    kind, *rest = key
+    if kind is dict:
+        return {name: _params(item) for name, item in rest}
+    return [_params(item) for item in rest] if kind is list else rest[0]
+
+
+@lru_cache(maxsize=2000)
+def _kept(component: str, key: _Key) -> SafeString:
+    return _made(component, _params(key), None)

@@ -115,7 +115,7 @@ class Table(Generic[Row]):
                 query[name] = value
         return f"?{query.urlencode()}"
 
-    @property
+    @cached_property
     def headings(self) -> list[Heading]:
         """The headings with their sort links: the sorted column's turns its direction round."""
         shown = []
@@ -126,7 +126,7 @@ class Table(Generic[Row]):
             shown.append(Heading(column.label, href, direction, column.numeric))
         return shown
 
-    @property
+    @cached_property
     def pagination(self) -> dict[str, Any] | None:
         """Parameters of the pagination component; None where there is one page."""
         if self.pages == 1:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -242,6 +242,50 @@ def acknowledge(actor: Actor, line: Line, *, flag: Flag, note: str) -> FlagEvent
         return last
     event.save()
     return event
+
+
+# --- Shares by month -------------------------------------------------------------------------------------------------
+
+
+class Counted(NamedTuple):
+    """Of a PCN's coaches on a day: of how many a rule was asked, and for how many it was on track."""
+
+    pcn: int
+    on: date
+    rule: str
+    on_track: int
+    asked: int
+
+
+_STAGE_SHARES = """
+create temporary table counted (pcn_id bigint, "on" date, rule text, on_track integer, asked integer) on commit drop
+"""
+_KEEP_SHARES = """
+insert into standards_monthlyshare (pcn_id, "on", rule, on_track, asked, counted_at)
+select pcn_id, "on", rule, on_track, asked, %(known)s from counted order by pcn_id, "on", rule
+on conflict (pcn_id, "on", rule) do update
+   set on_track = excluded.on_track, asked = excluded.asked, counted_at = excluded.counted_at
+"""
+
+
+@upkeep("follows from facts that are in the audit; counts of staff that are made anew after every run of the checks")
+def keep_shares(months: Iterable[list[Counted]], *, known: datetime) -> int:
+    """Put these counts, as known at a moment, in the place of all there were; answers how many there are now.
+
+    What is not among them goes: nothing is lost, for any month can be counted anew. `months` is asked for one after
+    the other, so that one at a time is held. The walls are lifted by the caller.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGE_SHARES)
+        for counted in months:
+            with cursor.copy("copy counted from stdin") as copy:
+                for row in counted:
+                    copy.write_row(row)
+        cursor.execute(_KEEP_SHARES, {"known": known})
+        kept: int = cursor.rowcount
+        cursor.execute("delete from standards_monthlyshare where counted_at <> %(known)s", {"known": known})
+        cursor.execute("drop table counted")
+    return kept
 
 
 # --- What somebody is told -------------------------------------------------------------------------------------------

@@ -165,7 +165,8 @@ class MonthlyShare(models.Model):
     """Of a PCN's coaches at the end of a month: of how many a rule was asked, and for how many it was on track.
 
     Counted by the nightly checks with what was known then (`counted_at`), so that a chart need not ask every rule for
-    eighteen months. A later entry about that month changes it with the next checks.
+    eighteen months. A later entry about that month changes it with the next checks. Beside the rules stands how many
+    coaches have a post at another PCN as well (hwbc.compliance.trends.IN_TWO).
     """
 
     pcn = models.ForeignKey(Organisation, models.PROTECT, related_name="+", db_index=False)

@@ -7,12 +7,13 @@ from typing import NamedTuple
 from django.db import connection, models
 from django.utils import timezone
 
+from hwbc.kit.prepared import Prepared
 from hwbc.standards.models import Check, FlagEvent, Heartbeat, Notification, Run
 from hwbc.standards.presets import WDF
 from hwbc.standards.rules import Numbers
 from hwbc.workforce.access import Actor
 from hwbc.workforce.models import Reached
-from hwbc.workforce.queries import covers
+from hwbc.workforce.queries import TYPES, covers
 
 # Beat asks every minute; three missed ones are no accident.
 STALE_AFTER = timedelta(minutes=3)
@@ -58,6 +59,9 @@ select l.organisation_id, l.name,
 """
 
 
+_HOLD = Prepared("standards", _IN_FORCE, TYPES)
+
+
 class Asked:
     """The numbers in force on a day, as known at a moment, for each organisation (rules, section 1).
 
@@ -68,8 +72,7 @@ class Asked:
         self._numbers: dict[int, Numbers] = {}
         #: Organisation → the numbers of its own standard.
         self.own: dict[int, Numbers] = {}
-        with connection.cursor() as cursor:
-            cursor.execute(_IN_FORCE, {"day": day, "known": known})
+        with _HOLD.ask({"day": day, "known": known}) as cursor:
             for organisation, name, nodes, keys, values in cursor:
                 numbers = Numbers(name=name, **dict(zip(keys or (), values or (), strict=True)))
                 self.own[organisation] = numbers

@@ -5,6 +5,7 @@ what was known at any moment can be told again. What somebody else has changed m
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import date, datetime
 from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -118,11 +119,14 @@ class Line:
         return rows.get(pk=row.pk)
 
 
-def action(what: str) -> Callable[[Callable[Concatenate[Actor, Line, P], R]], Callable[Concatenate[Actor, P], R]]:
+def action(
+    what: str, *, reads: bool = False
+) -> Callable[[Callable[Concatenate[Actor, Line, P], R]], Callable[Concatenate[Actor, P], R]]:
     """Make a function an action: it gets the actor and its audit line, and is called with the actor.
 
     One transaction; deferred constraints are checked at its end, so that a broken one is raised here and not at commit.
-    What it refuses (ActionRefused) is undone and leaves a line too.
+    What it refuses (ActionRefused) is undone and leaves a line too. `reads`: it writes nothing but its line, so that
+    there is nothing to undo and nothing to check.
     Raises AuditMissing when the function does not say what it was done to (`line.about(record)`).
     """
 
@@ -131,9 +135,10 @@ def action(what: str) -> Callable[[Callable[Concatenate[Actor, Line, P], R]], Ca
         def act(actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
             line = Line(what, actor)
             try:
-                with transaction.atomic():
+                with nullcontext() if reads else transaction.atomic():
                     result = function(actor, line, *args, **kwargs)
-                    _check_constraints()
+                    if not reads:
+                        _check_constraints()
                     if not line.kind:
                         raise AuditMissing(f"The action {what} does not say what it was done to.")
                     _write(actor, line)

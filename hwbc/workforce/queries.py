@@ -1,6 +1,7 @@
 """What the front door asks: who somebody is, and whom they reach."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
+from hwbc.kit.prepared import MANY, Prepared
 from hwbc.workforce.models import Absence, Grant, Organisation, Post
 from hwbc.workforce.roles import ALLOWS, HELD_AT, Can, Role
 
@@ -61,6 +63,7 @@ select l.role, l.organisation_id, o.name, l.coach_id, l.starts_on, l.ends_on, p.
   join workforce_organisation o on o.id = l.organisation_id
  order by l.starts_on, l.id
 """
+_REACHED = Prepared("reach", _REACH, {"user": "bigint", "day": "date"})
 
 
 def reach(user_id: int, day: date) -> tuple[Granted, ...]:
@@ -69,8 +72,7 @@ def reach(user_id: int, day: date) -> tuple[Granted, ...]:
     A PCN reaches a coach through any post there, past or present; a grant for one coach reaches that coach alone.
     Needs the walls lifted: it decides what the scope will be.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_REACH, {"user": user_id, "day": day})
+    with _REACHED.ask({"user": user_id, "day": day}) as cursor:
         return tuple(
             Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches))
             for role, node, name, coach, starts, ends, nodes, pcns, coaches in cursor.fetchall()
@@ -114,6 +116,12 @@ def posts_without_access(actor: "Actor", day: date) -> list[Post]:
         .order_by("coach__sort_name", "coach_id", "pcn__name", "starts_on")
     )
     return list({(post.coach_id, post.pcn_id): post for post in posts}.values())
+
+
+def still_here(actor: "Actor", can: Can, day: date) -> set[int]:
+    """The coaches with a post, on the day or to come, at a PCN where the actor has `can` for everybody."""
+    posts = Post.objects.filter(Q(ends_on=None) | Q(ends_on__gte=day), pcn__in=actor.pcns(can), voided_at=None)
+    return set(posts.values_list("coach", flat=True))
 
 
 _REGISTERS = """
@@ -183,12 +191,22 @@ def _joined(table: str, same: str) -> str:
     """
 
 
+# The types of the parameters that queries of facts have.
+TYPES = {
+    "day": "date", "known": "timestamptz", "coaches": "bigint[]", "courses": "bigint[]", "pcns": "bigint[]",
+    **dict.fromkeys(
+        ("pause_after_days", "completed_days", "supervisor_tier", "supervisor_years", "supervisor_nhs_hours",
+         "supervisor_caseload_hours", "supervisor_evidence_months"),
+        "int[]",
+    ),
+}  # fmt: skip
+
 # Common table expressions for the queries of every app; parameters: day, known, coaches (null: all), and the numbers
 # that differ from the defaults as arrays (hwbc.standards.queries.parameters).
 #   asked: the numbers of each PCN whose standard is not the default one
 #   present: one row a coach with a post that covers the day: the current employment (rules, section 2)
 #   pausing: the days on which a long absence pauses; a running one from its 14th day on, an ended one all of them
-GROUND = f"""
+_ASKED = """
 months as (
     select %(day)s::date as day,
            date_trunc('month', %(day)s::date)::date as first,
@@ -202,7 +220,10 @@ months as (
                          %(supervisor_caseload_hours)s::int[], %(supervisor_evidence_months)s::int[])
         as a (pcn_id, pause_after_days, completed_days, supervisor_tier, supervisor_years, supervisor_nhs_hours,
               supervisor_caseload_hours, supervisor_evidence_months)
-), employments as ({_joined("workforce_post", "coach_id, pcn_id, employer_id")}
+)
+"""
+_PRESENT = f"""
+employments as ({_joined("workforce_post", "coach_id, pcn_id, employer_id")}
 ), present as materialized (
     select distinct on (e.coach_id) e.coach_id, e.pcn_id, e.first_day as started_on, e.last_day as ended_on,
            coalesce(a.pause_after_days, d.pause_after_days) as pause_after_days,
@@ -218,7 +239,10 @@ months as (
       left join asked d on d.pcn_id = 0
      where e.first_day <= %(day)s and e.last_day >= %(day)s
      order by e.coach_id, e.first_day, o.code collate "C"
-), pausing as materialized (
+)
+"""
+_PAUSING = f"""
+pausing as materialized (
     select a.coach_id,
            case when a.last_day = 'infinity' then a.first_day + p.pause_after_days - 1
                 else a.first_day end as first_day,
@@ -229,6 +253,50 @@ months as (
        and (a.last_day = 'infinity' or a.last_day - a.first_day + 1 >= p.pause_after_days)
 )
 """
+GROUND = f"{_ASKED}, {_PRESENT}, {_PAUSING}"
+
+# For very many coaches, who is present and who pauses is asked once for all statements, and kept for this transaction.
+_KEPT = "present as (select * from pg_temp.kept_present)"
+_GROUND_KEPT = f"{_ASKED}, {_KEPT}, pausing as (select * from pg_temp.kept_pausing)"
+_KEEP = (
+    "drop table if exists pg_temp.kept_present, pg_temp.kept_pausing",
+    f"create temporary table kept_present on commit drop as with {_ASKED}, {_PRESENT} select * from present",
+    "analyze pg_temp.kept_present",
+    f"create temporary table kept_pausing on commit drop as with {_ASKED}, {_KEPT}, {_PAUSING} select * from pausing",
+    "analyze pg_temp.kept_pausing",
+)
+
+
+class AboutCoaches(Prepared):
+    """A statement over GROUND about coaches: those in the parameter `coaches`, or all."""
+
+    def __init__(self, name: str, sql: str) -> None:
+        super().__init__(name, sql, TYPES, some="coaches")
+        self._over_kept = sql.replace(GROUND, _GROUND_KEPT)
+
+    @contextmanager
+    def ask(self, parameters: Mapping[str, Any]) -> Iterator[Any]:
+        """A cursor with the answer; over what `keep_ground` kept, where it did."""
+        if not parameters.get("kept"):
+            with super().ask(parameters) as cursor:
+                yield cursor
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(self._over_kept, parameters)
+                yield cursor
+
+
+def keep_ground(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters for several statements over GROUND, of which each would ask again who is present and who pauses:
+    for very many coaches that is asked once, and kept to the end of the transaction.
+    """
+    coaches = parameters["coaches"]
+    if coaches is not None and len(coaches) <= MANY:
+        return parameters
+    with connection.cursor() as cursor:
+        for statement in _KEEP:
+            cursor.execute(statement, parameters)
+    return {**parameters, "kept": True}
 
 
 # --- One coach: posts and absences as their pages show them -----------------------------------------------------------

@@ -4,23 +4,26 @@ import { initAll } from "./nhsuk-frontend.min.js";
 initAll();
 
 // A page about something that is being done: asks again every two seconds, and shows the whole page when it is done.
-const shown = document.querySelector("[data-follow]");
+const shown = [...document.querySelectorAll("[data-follow]")];
 
 async function ask() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.status >= 500) throw new Error("away");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const now = page.querySelector("[data-follow]");
-    if (!answer.ok || answer.redirected || !now) {
+    const now = [...page.querySelectorAll("[data-follow]")];
+    if (!answer.ok || answer.redirected || now.length !== shown.length) {
       location.reload();
       return;
     }
-    // Said aloud by a screen reader when it changes, and only then.
-    if (now.innerHTML !== shown.innerHTML) shown.innerHTML = now.innerHTML;
+    // Each part by itself, and only if it has changed: what a screen reader says aloud is said once.
+    shown.forEach((part, place) => {
+      if (part.innerHTML !== now[place].innerHTML) part.innerHTML = now[place].innerHTML;
+    });
   } catch {
     // The server is away for a moment: ask again.
   }
   setTimeout(ask, 2000);
 }
 
-if (shown) setTimeout(ask, 2000);
+if (shown.length) setTimeout(ask, 2000);

@@ -1,4 +1,4 @@
-"""What a page costs beside a bare Django view, measured in the same run, on a database of its own.
+"""What a page costs beside a bare Django view: asking for it and measuring, on a database of its own.
 
 The application is called as the web server calls it, in one thread and without a socket, so that the figures are the
 page's and not the network's. CPU is this process's alone; "wall" has the database's time in it as well.
@@ -6,7 +6,6 @@ page's and not the network's. CPU is this process's alone; "wall" has the databa
 
 import io
 import os
-import platform
 import statistics
 import sys
 import time
@@ -23,14 +22,9 @@ from django.test.utils import CaptureQueriesContext, override_settings, setup_da
 from django.urls import path
 
 from hwbc.embedded import servers
-from hwbc.kit.periods import today
 from hwbc.workforce import walls
-from hwbc.workforce.roles import Role
-from tests import facts
-from tests.cast import Cast, CoachFactory, OrganisationFactory, make_cast
 
-WARM, ROUNDS, TIMES = 20, 5, 40
-PAGES = {"home": "/", "coaches": "/coaches", "flags": "/flags", "PCNs": "/pcns", "how we count": "/how-we-count"}
+WARM, ROUNDS, TIMES = 10, 5, 10
 
 
 @transaction.non_atomic_requests
@@ -94,6 +88,12 @@ def measure(name: str, application: Wsgi, address: str, cookie: str = "") -> tup
     return name, statistics.median(cpu) * 1000, statistics.median(wall) * 1000, queries, size
 
 
+def baseline() -> tuple[str, float, float, int, int]:
+    """The same of a bare view without middleware."""
+    with override_settings(ROOT_URLCONF="tests.bench.pages", MIDDLEWARE=[]):
+        return measure("a bare Django view, no middleware", WSGIHandler(), "/")
+
+
 @contextmanager
 def database() -> Iterator[None]:
     """A database made for this run by the owner, used by the application's login, dropped at the end."""
@@ -107,52 +107,3 @@ def database() -> Iterator[None]:
     finally:
         with walls.as_owner():
             teardown_databases(made, verbosity=0)
-
-
-def hub_of_forty(cast: Cast) -> None:
-    """Lee's hub grows to 40 PCNs with five coaches each."""
-    with walls.lifted("bench"):
-        for _ in range(38):
-            pcn = OrganisationFactory.create(parent=cast.northfield)
-            CoachFactory.create_batch(5, pcn=pcn)
-    assert cast.lee.user.pk
-    cast.ann.given(Role.HUB_ADMIN, cast.icb, starts_on=today())
-
-
-def main() -> None:
-    """Print the table."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    with database():
-        cast = make_cast()
-        hub_of_forty(cast)
-        facts.everything(cast, 24)
-        connection.close()
-        with walls.as_owner():  # as autovacuum does a minute after an import
-            connection.cursor().execute("analyze")
-        service = WSGIHandler()
-        with override_settings(ROOT_URLCONF="tests.bench.pages", MIDDLEWARE=[]):
-            plain = WSGIHandler()
-
-            def cookie(person: Any) -> str:
-                return f"{settings.SESSION_COOKIE_NAME}={person.client.cookies[settings.SESSION_COOKIE_NAME].value}"
-
-            rows = [measure("bare Django view, no middleware", plain, "/")]
-        rows += [
-            measure("/health/live: all middleware, no database", service, "/health/live"),
-        ]
-        rows += [
-            measure(f"{name}, PCN manager, 26 coaches", service, address, cookie(cast.mo))
-            for name, address in PAGES.items()
-        ]
-        rows.append(measure("one coach, standing", service, f"/coaches/{cast.coach_asha.uuid}", cookie(cast.mo)))
-        rows += [
-            measure(f"{name}, hub of 40 PCNs, 217 coaches", service, address, cookie(cast.lee))
-            for name, address in PAGES.items()
-        ]
-        base = rows[0][1]
-        print(
-            f"Python {platform.python_version()}, {os.cpu_count()} cores, {ROUNDS} × {TIMES} requests each, one by one"
-        )
-        print(f"{'page':<44}{'CPU ms':>8}{'× bare':>8}{'wall ms':>9}{'queries':>9}{'bytes':>8}")
-        for name, cpu, wall, queries, size in rows:
-            print(f"{name:<44}{cpu:>8.2f}{cpu / base:>8.1f}{wall:>9.2f}{queries:>9}{size:>8}")

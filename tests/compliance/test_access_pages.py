@@ -11,13 +11,14 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 
 from hwbc.compliance.views import access as views
 from hwbc.kit.periods import today
 from hwbc.workforce import actions, walls
 from hwbc.workforce.accounts import mail_invitation
-from hwbc.workforce.models import AuditEvent, Coach, Grant, User
+from hwbc.workforce.models import AuditEvent, Coach, Grant, Post, User
 from hwbc.workforce.roles import ALLOWS, Can, Role, in_words
 from supervision.actions.agreements import add_supervisor, agree
 from supervision.models import Supervisor
@@ -163,6 +164,19 @@ def test_access_to_come_is_marked(cast: Cast) -> None:
 def test_alone_one_is_told_to_invite(cast: Cast) -> None:
     assert "Only you have access here. Invite somebody ." in words(cast.zed.client.get(PEOPLE))
     assert "Only you have access here" not in words(cast.mo.client.get(PEOPLE))
+
+
+def test_of_a_coach_who_has_left_no_supervisor_is_offered(cast: Cast) -> None:
+    """Whom they are supervised by at the next PCN is that PCN's to see."""
+    yesterday = today() - timedelta(days=1)
+    with walls.lifted("tests"):
+        supervisor = add_supervisor(SETUP, name="Nia Next", role="gp", email="nia@example.org")
+        agree(SETUP, coach=cast.coach_bo, supervisor=supervisor, kind="clinical", starts_on=today())
+    assert "Nia Next" in words(cast.mo.client.get(PEOPLE))
+    with walls.lifted("tests"):
+        Post.objects.filter(coach=cast.coach_bo).update(ends_on=yesterday, end_recorded_at=timezone.now())
+    assert "Nia Next" not in words(cast.mo.client.get(PEOPLE))
+    assert "Nia Next" not in words(cast.mo.client.get(INVITE))
 
 
 def test_supervisors_without_access_are_listed_with_a_link_that_fills_in_the_form(cast: Cast) -> None:

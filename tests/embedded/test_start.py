@@ -18,12 +18,12 @@ from tests.embedded.helpers import PROJECT, environment, free_port, kill_all, ma
 class Terminal:
     """A terminal with `manage.py start` in it."""
 
-    def __init__(self, var: Path, leader: Sequence[str] = ()) -> None:
-        self.port = free_port()
+    def __init__(self, var: Path, leader: Sequence[str] = (), demo: str = "no") -> None:
+        self.port, self.said = free_port(), ""
         self.screen, inside = os.openpty()
         self.process = subprocess.Popen(
             [*leader, sys.executable, PROJECT / "manage.py", "start", "--port", str(self.port)],
-            env=environment(var),
+            env=environment(var, HWBC_DEMO=demo),
             preexec_fn=lambda: os.login_tty(inside),
         )
         os.close(inside)
@@ -49,11 +49,11 @@ class Terminal:
 
 
 @contextmanager
-def started(var: Path, leader: Sequence[str] = ()) -> Iterator[Terminal]:
-    """The service, ready, in a terminal."""
-    terminal = Terminal(var, leader)
+def started(var: Path, leader: Sequence[str] = (), demo: str = "no") -> Iterator[Terminal]:
+    """The service, ready, in a terminal; what it had said by then is in `said`."""
+    terminal = Terminal(var, leader, demo)
     try:
-        terminal.read_until("Ready: ")
+        terminal.said = terminal.read_until("what you entered is kept.")
         yield terminal
         terminal.process.wait(30)
     finally:
@@ -64,6 +64,8 @@ def started(var: Path, leader: Sequence[str] = ()) -> Iterator[Terminal]:
 
 def test_it_runs_until_ctrl_c_and_keeps_what_was_entered(var):
     with started(var) as terminal:
+        assert "manage.py invite you@example.org" in terminal.said
+        assert "This is a demo" not in terminal.said
         page = f"http://127.0.0.1:{terminal.port}/health/live"
         with urllib.request.urlopen(page, timeout=5) as answer:
             assert answer.status == 200
@@ -86,6 +88,24 @@ def test_it_runs_until_ctrl_c_and_keeps_what_was_entered(var):
     assert terminal.process.returncode == 0
     assert wait_until(lambda: not processes_of(var))
     assert "[X]" in manage(var, "showmigrations").stdout
+
+
+def test_the_first_start_makes_a_demo_and_says_where_it_is(var):
+    with started(var, demo="") as terminal:
+        page = f"http://127.0.0.1:{terminal.port}/demo/"
+        assert "Making a demo" in terminal.said
+        ready = terminal.said.partition("Ready: ")[2]
+        assert f"Sign in as any of them: {page}" in ready
+        assert "HWBC_DEMO=no make start" in ready
+        assert "manage.py invite" not in ready
+        with urllib.request.urlopen(page, timeout=10) as answer:
+            assert b"Sign in as Robert Ellwood, PCN manager" in answer.read()
+        terminal.process.send_signal(signal.SIGTERM)
+
+
+def test_what_is_neither_yes_nor_no_is_said_before_anything_starts(var):
+    assert 'HWBC_DEMO is "maybe"' in manage(var, "start", "--port", str(free_port()), HWBC_DEMO="maybe").stderr
+    assert not (var / "postgres").exists()
 
 
 def test_kill_9_leaves_nothing(var):

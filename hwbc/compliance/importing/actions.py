@@ -13,16 +13,18 @@ from django.utils import timezone
 from coaching.queries import LATEST, hold, readiness
 from coaching.sentences import missing_piece
 from hwbc.compliance.importing.cells import shown
+from hwbc.compliance.importing.changes import Examples
 from hwbc.compliance.importing.checks import check
-from hwbc.compliance.importing.faults import NotImportable, NotImported
+from hwbc.compliance.importing.faults import Collided, NotImportable, NotImported
+from hwbc.compliance.importing.limits import Limits
 from hwbc.compliance.importing.reading import Workbook
 from hwbc.compliance.importing.sheets import SHEETS
 from hwbc.compliance.importing.staging import execute, stage
-from hwbc.compliance.importing.steps import STEPS, Step
+from hwbc.compliance.importing.steps import STEPS, Step, find
 from hwbc.standards.models import Run
 from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action
-from hwbc.workforce.models import Organisation
+from hwbc.workforce.models import Demo, Organisation
 from supervision.actions.access import follow_agreements
 
 _TOPS = (Organisation.Kind.ICB, Organisation.Kind.TRAINING_HUB, Organisation.Kind.PCN)
@@ -61,10 +63,14 @@ def import_rows(
     book: Workbook,
     day: date,
     code: str | None = None,
+    limits: Actor | None = None,
+    examples: Examples | None = None,
     tell: Callable[[str], None] = lambda what: None,
 ) -> Report:
     """Check the rows of a workbook and write them, for the organisation `code`; the caller's walls are lifted.
 
+    `limits`: who may bring in only what they reach; None: everything, as the command does. `examples`: what is to be
+    looked at more closely, while it can be seen.
     Imports for one organisation wait for each other. Raises NotImported with every fault there is, or NotImportable.
     """
     started = timezone.now()
@@ -77,22 +83,21 @@ def import_rows(
     _wait(f"import for {code}")
     if book.rows.get("organisations"):
         _wait("import of organisations")  # every service's tree is one: always the last lock
+    _never_mix(book)
     register = Organisation.objects.filter(code=code).first()
-    check(book, register.pk if register else None, day)
+    check(book, register.pk if register else None, day, Limits.of(limits) if limits else None)
     _stop_at_faults(book)
-    tell("writing")
     params = {"now": started, "user": actor.user_id, "day": day, "why": _WHY_VOID}
     try:
-        counts = {"organisations": _write_organisations(params)} if book.rows.get("organisations") else {}
+        counts = {"organisations": _write_organisations(params, examples)} if book.rows.get("organisations") else {}
         register = Organisation.objects.get(code=code)
         params["register"] = register.pk
         for sheet, steps in STEPS.items():
             if book.rows.get(sheet):
-                counts[sheet] = _write(steps, params)
+                tell(f"writing {sheet}")
+                counts[sheet] = _write(sheet, steps, params, examples)
     except (IntegrityError, OperationalError) as fault:
-        raise NotImportable(
-            f"Something else was changed here at the same time, and nothing was saved. Run it again. ({fault})"
-        ) from fault
+        raise Collided(fault) from fault
     execute("set local enable_nestloop to default", {})
     if book.rows.get("referrals"):
         _pass_the_gate(book, day)
@@ -111,6 +116,22 @@ def import_rows(
     )
     line.about(run, at=register, rows=numbers, access=followed._asdict())
     return report
+
+
+def _never_mix(book: Workbook) -> None:
+    """Invented people and real ones never share a database: in a demo everybody signs in as anybody."""
+    demo = Demo.objects.exists()
+    if demo and not book.is_demo:
+        raise NotImportable(
+            "This database is a demo, in which everybody can sign in as anybody: never bring in real people. "
+            "Only the demo's own workbook can be brought in, with its sheet “read me” as it was. "
+            "For your own data start without the demo: HWBC_DEMO=no make start, in a fresh copy or after make reset."
+        )
+    if book.is_demo and not demo:
+        raise NotImportable(
+            "This is the workbook of a demo, and everybody in it is invented: it can be brought into a demo only. "
+            "make start makes one in a fresh copy; for your own data begin with manage.py workbook_template."
+        )
 
 
 def _stop_at_faults(book: Workbook) -> None:
@@ -156,10 +177,10 @@ def _register(book: Workbook, code: str | None) -> str:
 # --- Writing ---------------------------------------------------------------------------------------------------------
 
 
-def _write_organisations(params: Params) -> Counts:
+def _write_organisations(params: Params, examples: Examples | None) -> Counts:
     """Organisations, whose parents may come in any order. A blank parent_code leaves a parent as it is."""
-    for statement in (
-        "drop table if exists pg_temp.import_found_organisations",
+    execute("drop table if exists pg_temp.import_found_organisations", params)
+    execute(
         """
         create temporary table import_found_organisations on commit drop as
         select s.row, s.code, s.name, s.kind, s.parent_code, o.id as old_id,
@@ -169,6 +190,13 @@ def _write_organisations(params: Params) -> Counts:
         from import_organisations s
         left join workforce_organisation o on o.code = s.code left join workforce_organisation p on p.id = o.parent_id
         """,
+        params,
+    )
+    found = "select row, what, true as decides from import_found_organisations"
+    if examples:
+        examples.of_organisations()
+        examples.of_new("organisations", found)
+    for statement in (
         """
         insert into workforce_organisation (uuid, code, name, kind, version)
         select gen_random_uuid(), code, name, kind, 1 from import_found_organisations where what = 'new' order by row
@@ -184,13 +212,15 @@ def _write_organisations(params: Params) -> Counts:
         """,
     ):
         execute(statement, params)
-    return _count("select row, what, true as decides from import_found_organisations")
+    return _count(found)
 
 
-def _write(steps: tuple[Step, ...], params: Params) -> Counts:
+def _write(sheet: str, steps: tuple[Step, ...], params: Params, examples: Examples | None) -> Counts:
     for step in steps:
         execute(f"drop table if exists pg_temp.{step.found}", params)
-        execute(_find(step), params)
+        execute(f"create temporary table {step.found} on commit drop as {find(step)}", params)
+        if examples:
+            examples.of(sheet, step, params)
         if step.in_place:
             execute(_update(step), params)
         else:
@@ -200,51 +230,12 @@ def _write(steps: tuple[Step, ...], params: Params) -> Counts:
         execute(_insert(step), params)
         if step.table == "coaching_referral":
             _move_with_referrals(params)
-    return _count(
-        " union all ".join(
-            f"select row, what, {str(step.decides).lower()} as decides from {step.found}" for step in steps
-        )
+    found = " union all ".join(
+        f"select row, what, {str(step.decides).lower()} as decides from {step.found}" for step in steps
     )
-
-
-# A blank says nothing: it takes away an end or an acceptance that a workbook brought, never one recorded on a page.
-_ENDED_BY_IMPORT = (
-    "exists (select 1 from standards_run i where i.kind = 'import' and i.started_at = old.end_recorded_at)"
-)
-
-
-def _find(step: Step) -> str:
-    """Each row of the sheet beside the record that is there already, and what has to be done."""
-    columns = {**step.key, **step.data, **dict(step.once)}
-    match = step.match or _match(step)
-    same = {name: f"s.{name} is not distinct from old.{name}" for name in step.data}
-    cases = [f"when {' and '.join(same.values())} then 'same'"]
-    if step.is_period:
-        but_the_end = [condition for name, condition in same.items() if name != "ends_on"]
-        kept = " and ".join([*but_the_end, "s.ends_on is null", "old.ends_on is not null", f"not {_ENDED_BY_IMPORT}"])
-        ended = " and ".join([*but_the_end, "old.ends_on is null"])
-        cases = [
-            # Only an allocation may have no start: the referral is not, or no longer, accepted.
-            "when s.starts_on is null then case when old.imported then 'gone' else 'same' end",
-            "when old.id is null then 'new'",
-            *cases,
-            f"when {ended} then 'ended'",
-            f"when {kept} then 'same'",
-        ]
-    else:
-        cases.insert(0, "when old.id is null then 'new'")
-    return f"""
-        create temporary table {step.found} on commit drop as
-        select s.*, old.id as old_id, case {" ".join(cases)} else 'changed' end as what
-        from (select s.row, {", ".join(f"{said} as {name}" for name, said in columns.items())} from {step.source}) s
-        {match}
-    """
-
-
-def _match(step: Step) -> str:
-    same = [f"old.{name} {'is not distinct from' if name in step.nullable else '='} s.{name}" for name in step.key]
-    live = [] if step.in_place else ["old.voided_at is null"]
-    return f"left join {step.table} old on {' and '.join(same + live)}"
+    if examples:
+        examples.of_new(sheet, found)
+    return _count(found)
 
 
 def _update(step: Step) -> str:

@@ -6,68 +6,45 @@ Rows that have a fault already are left out where their blank cells would bring 
 
 # ruff: noqa: S608 — statements are put together from the names of sheets and columns; every value is a parameter
 
-from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from hwbc.compliance.importing.cells import in_words, shown
+from hwbc.compliance.importing import limits
+from hwbc.compliance.importing.cells import shown
 from hwbc.compliance.importing.faults import Faults
+from hwbc.compliance.importing.judging import Check, judge
+from hwbc.compliance.importing.limits import Limits
 from hwbc.compliance.importing.reading import Workbook
 from hwbc.compliance.importing.sheets import BY_NAME, SHEETS, Column, Sheet
 from hwbc.compliance.importing.staging import execute, table
 
-LISTED = 1_000  # faults that one check lists; more are counted
-
-# Whether a reference is there already.
+# Whether a reference is there already, among what whoever imports reaches: to them the others are not there.
 _THERE = {
     "organisations": "select 1 from workforce_organisation t where t.code = {}",
+    "coaches": "select 1 from import_reached_coaches t where t.reference_key = {}",
+    "referrals": "select 1 from import_reached_referrals t where t.reference_key = {}",
     **{
         sheet: f"select 1 from {name} t where t.register_id = %(register)s and t.reference_key = {{}}"
-        for sheet, name in (
-            ("coaches", "workforce_coach"),
-            ("courses", "training_course"),
-            ("supervisors", "supervision_supervisor"),
-            ("referrals", "coaching_referral"),
-        )
+        for sheet, name in (("courses", "training_course"), ("supervisors", "supervision_supervisor"))
     },
 }
 
 _DAY = "to_char({}, 'FMDD FMMonth YYYY')"
 
 
-@dataclass(frozen=True)
-class Check:
-    """Rows of a sheet that are at fault in a column: `statement` returns `row, other`."""
+def check(book: Workbook, register: int | None, day: date, whose: Limits | None) -> None:
+    """Add to the workbook's faults what its staged rows do wrong together and with what is there.
 
-    sheet: str
-    column: str
-    message: str  # {value}: what stands there; {other}: what the statement returned
-    statement: str
-
-
-def check(book: Workbook, register: int | None, day: date) -> None:
-    """Add to the workbook's faults what its staged rows do wrong together and with what is there."""
-    params = {"register": register, "day": day}
-    for each in (*_of_every_sheet(book), *_SPECIAL):
-        found = execute(
-            f"select row, other, count(*) over () from ({each.statement}) found order by row limit {LISTED}", params
-        )
-        sheet = BY_NAME[each.sheet]
-        for row, other, _ in found:
-            value = shown(_cell(book, sheet, each.column, row)) if "{value}" in each.message else ""
-            book.faults.add(
-                each.sheet, row, each.column, each.message.format(value=value, other=other, day=in_words(day))
-            )
-        if found:
-            book.faults.more(found[0][2] - len(found))
+    `whose`: what whoever imports may bring in; None: everything. What they do not reach is compared with nothing.
+    """
+    params: dict[str, Any] = {"register": register, "day": day}
+    limits.reach(whose, params)
+    if whose is not None:
+        judge(book, limits.checks(book, whose, register), params | whose.params, shut_out=True)
+    judge(book, _of_every_sheet(book), params)
+    judge(book, _SPECIAL, params)
     _check_tree(book.faults)
-
-
-def _cell(book: Workbook, sheet: Sheet, column: str, row: int) -> Any:
-    rows = book.rows[sheet.name]
-    return rows[bisect_left(rows, (row,))][sheet.position(column)]
 
 
 # --- What holds for every sheet --------------------------------------------------------------------------------------
@@ -160,7 +137,9 @@ def _overlap(sheet: str, start: str, end: str, same: tuple[str, ...], there: str
             from {table(sheet)} where not faulty and ("{end}" is null or "{end}" >= "{start}")
             order by {things}, "{start}", row
         ), known as (
-            select null::integer as row, {things}, f, t, 'recorded already, from ' || {_DAY.format("f")} as label
+            select null::integer as row, {things}, f, t,
+                   case when f > until then 'recorded by the next PCN'
+                        else 'recorded already, from ' || {_DAY.format("f")} end as label
             from ({there}) d
             where coach_ref in (select coach_ref from {table(sheet)})
             and not exists (select 1 from {table(sheet)} s
@@ -225,8 +204,8 @@ where register_id = %(register)s and not exists (select 1 from import_courses s 
 _COACH_OF_SUPERVISOR = """
 select supervisor_ref, coach_ref from import_supervisors
 union all select v.reference_key, c.reference_key from supervision_supervisor v
-join workforce_coach c on c.id = v.coach_id
-where v.register_id = %(register)s and c.register_id = %(register)s
+join import_reached_coaches c on c.id = v.coach_id
+where v.register_id = %(register)s
 and not exists (select 1 from import_supervisors s where s.supervisor_ref = v.reference_key)
 """
 
@@ -237,7 +216,7 @@ _SPECIAL = (
         "{value}: coaches have posts at this PCN, so it stays one. Write pcn, or move the posts first.",
         """
         select s.row, '' as other from import_organisations s join workforce_organisation o on o.code = s.code
-        where o.kind = 'pcn' and s.kind <> 'pcn'
+        where o.kind = 'pcn' and s.kind <> 'pcn' and not s.faulty
         and exists (select 1 from workforce_post p where p.pcn_id = o.id and p.voided_at is null)
         """,
     ),
@@ -251,10 +230,10 @@ _SPECIAL = (
         "left_on",
         ("coach_ref", "pcn_code"),
         """
-        select c.reference_key as coach_ref, o.code as pcn_code, p.starts_on as f, p.ends_on as t
-        from workforce_post p join workforce_coach c on c.id = p.coach_id
+        select c.reference_key as coach_ref, o.code as pcn_code, p.starts_on as f, p.ends_on as t, c.until
+        from workforce_post p join import_reached_coaches c on c.id = p.coach_id
         join workforce_organisation o on o.id = p.pcn_id
-        where c.register_id = %(register)s and p.voided_at is null
+        where p.voided_at is null
         """,
         "This post of the coach at the PCN",
     ),
@@ -264,9 +243,9 @@ _SPECIAL = (
         "to",
         ("coach_ref",),
         """
-        select c.reference_key as coach_ref, a.starts_on as f, a.ends_on as t
-        from workforce_absence a join workforce_coach c on c.id = a.coach_id
-        where c.register_id = %(register)s and a.voided_at is null
+        select c.reference_key as coach_ref, a.starts_on as f, a.ends_on as t, c.until
+        from workforce_absence a join import_reached_coaches c on c.id = a.coach_id
+        where a.voided_at is null
         """,
         "This absence of the coach",
     ),
@@ -276,9 +255,9 @@ _SPECIAL = (
         "to",
         ("coach_ref", "kind"),
         """
-        select c.reference_key as coach_ref, a.kind, a.starts_on as f, a.ends_on as t
-        from supervision_agreement a join workforce_coach c on c.id = a.coach_id
-        where c.register_id = %(register)s and a.voided_at is null
+        select c.reference_key as coach_ref, a.kind, a.starts_on as f, a.ends_on as t, c.until
+        from supervision_agreement a join import_reached_coaches c on c.id = a.coach_id
+        where a.voided_at is null
         """,
         "This agreement of the coach, of the same kind,",
     ),
@@ -295,7 +274,7 @@ _SPECIAL = (
         """
         select s.row, '' as other from import_courses s
         join training_course c on c.register_id = %(register)s and c.reference_key = s.course_ref
-        where not s.gives_certificate and exists (
+        where not s.gives_certificate and not s.faulty and exists (
             select 1 from training_trainingrecord t join workforce_coach k on k.id = t.coach_id
             where t.course_id = c.id and t.voided_at is null and t.certificate_on is not null
             and not exists (select 1 from import_training i where i.coach_ref = k.reference_key
@@ -338,13 +317,15 @@ _SPECIAL = (
     Check(
         "supervisors",
         "coach_ref",
-        "{value} has an agreement with this supervisor from {other}: nobody is their own supervisor. Correct either.",
+        "{value} has an agreement with this supervisor{other}: nobody is their own supervisor. Correct either.",
         f"""
-        select s.row, min({_DAY.format("a.starts_on")}) as other from import_supervisors s
+        select s.row, coalesce(' from ' || {_DAY.format("min(a.starts_on) filter (where a.starts_on <= c.until)")}, '')
+            as other
+        from import_supervisors s
         join supervision_supervisor v on v.register_id = %(register)s and v.reference_key = s.supervisor_ref
-        join workforce_coach c on c.register_id = %(register)s and c.reference_key = s.coach_ref
+        join import_reached_coaches c on c.reference_key = s.coach_ref
         join supervision_agreement a on a.supervisor_id = v.id and a.coach_id = c.id and a.voided_at is null
-        where not exists (select 1 from import_agreements i
+        where not s.faulty and not exists (select 1 from import_agreements i
                           where i.coach_ref = s.coach_ref and i.kind = a.kind and i."from" = a.starts_on)
         group by s.row
         """,
@@ -370,7 +351,7 @@ _SPECIAL = (
         "{value}: the referral has been handed on since, here. Take the row out; change who took it on its page.",
         """
         select s.row, '' as other from import_referrals s
-        join coaching_referral r on r.register_id = %(register)s and r.reference_key = s.referral_ref
+        join import_reached_referrals r on r.reference_key = s.referral_ref
         where (select count(*) from coaching_allocation a where a.referral_id = r.id and a.voided_at is null) > 1
         and not exists (
             select 1 from coaching_allocation a join workforce_coach c on c.id = a.coach_id

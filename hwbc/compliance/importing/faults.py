@@ -1,5 +1,6 @@
 """What is wrong with a workbook: every fault says where it is and what to do."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -8,6 +9,15 @@ KEPT = 10_000  # faults kept; more are only counted
 
 class NotImportable(Exception):
     """The import cannot begin; one sentence says why and what to do."""
+
+
+class Collided(NotImportable):
+    """Something that stands in the way was written at the same time. `detail` is the database's: not for everybody."""
+
+    sentence = "Something else was changed here at the same time, and nothing was saved. Run it again."
+
+    def __init__(self, detail: object) -> None:
+        super().__init__(f"{self.sentence} ({detail})")
 
 
 @dataclass(frozen=True)
@@ -29,23 +39,28 @@ class Faults:
 
     def __init__(self) -> None:
         self._kept: list[Fault] = []
-        self.count = 0
+        self.by_sheet: Counter[str] = Counter()
 
     def __bool__(self) -> bool:
-        return self.count > 0
+        return bool(self.by_sheet)
+
+    @property
+    def count(self) -> int:
+        """How many there are, kept or not."""
+        return self.by_sheet.total()
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self._kept)
 
     def add(self, sheet: str, row: int | None, column: str, message: str) -> None:
         """Note a fault."""
-        self.count += 1
+        self.by_sheet[sheet] += 1
         if len(self._kept) < KEPT:
             self._kept.append(Fault(sheet, row, column, message))
 
-    def more(self, uncounted: int) -> None:
+    def more(self, sheet: str, uncounted: int) -> None:
         """Count faults that were found and not listed."""
-        self.count += uncounted
+        self.by_sheet[sheet] += uncounted
 
     def sort(self, sheets: Iterable[str]) -> None:
         """In the order of the sheets, then as one reads: by row. Within a row they stay as they were found."""

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile
 
+from django.conf import settings
 from openpyxl import load_workbook
 
 from hwbc.compliance.importing.cells import shown
 from hwbc.compliance.importing.faults import NotImportable
 
-LARGEST = 100_000_000  # bytes on disk
+LARGEST = settings.LARGEST_UPLOAD  # bytes on disk
 LARGEST_UNPACKED = 500_000_000
 LARGEST_RATIO = 200  # of one part, where it is not small; a real sheet packs to a tenth or less often to a fiftieth
 SMALL = 20_000_000
@@ -41,11 +42,12 @@ class SheetFile:
 
     name: str
     rows: Iterator[tuple[int, Cells]]
+    claims: int | None = None  # how many rows the file says it has: told as progress, and otherwise not believed
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Iterator[SheetFile]]:
-    """The sheets of a workbook. Raises NotImportable when there is none to read."""
+def opened(path: Path, name: str = "") -> Iterator[Iterator[SheetFile]]:
+    """The sheets of a workbook; `name` is what messages call it. Raises NotImportable when there is none to read."""
     if not path.exists():
         raise NotImportable(f"There is no file {shown(path)}. Check the name and the folder.")
     try:
@@ -55,15 +57,15 @@ def opened(path: Path) -> Iterator[Iterator[SheetFile]]:
             elif not path.is_file():
                 raise NotImportable(f"{shown(path)} is not a file. Name an XLSX file or a folder of CSV files.")
             else:
-                yield _xlsx(path, stack)
+                yield _xlsx(path, name or path.name, stack)
     except OSError as fault:
         raise NotImportable(f"{shown(path)} cannot be read: {fault.strerror}. Check who may read it.") from None
 
 
-def _too_large(path: Path, size: int) -> None:
+def _too_large(name: str, size: int) -> None:
     if size > LARGEST:
         raise NotImportable(
-            f"{shown(path.name)} has {size / 1e6:,.0f} MB; at most {LARGEST / 1e6:,.0f} MB can be imported. "
+            f"{shown(name)} has {size / 1e6:,.0f} MB; at most {LARGEST / 1e6:,.0f} MB can be imported. "
             "Split it into several workbooks."
         )
 
@@ -77,7 +79,7 @@ def _folder(path: Path, stack: ExitStack) -> Iterator[SheetFile]:
         raise NotImportable(
             f"The folder {shown(path)} holds no CSV file. Name each one like its sheet, such as coaches.csv."
         )
-    _too_large(path, sum(file.stat().st_size for file in files))
+    _too_large(path.name, sum(file.stat().st_size for file in files))
     streams = [(file.stem, stack.enter_context(file.open(encoding="utf-8-sig", newline=""))) for file in files]
     return (SheetFile(name, _csv_rows(stream)) for name, stream in streams)
 
@@ -96,41 +98,45 @@ def _csv_rows(stream: IO[str]) -> Iterator[tuple[int, Cells]]:
 # --- XLSX ------------------------------------------------------------------------------------------------------------
 
 
-def _xlsx(path: Path, stack: ExitStack) -> Iterator[SheetFile]:
-    _too_large(path, path.stat().st_size)
-    _check_zip(path)
+def _xlsx(path: Path, name: str, stack: ExitStack) -> Iterator[SheetFile]:
+    file = stack.enter_context(path.open("rb"))  # not by its name: a file that was sent has none
+    check_packed(file, path.stat().st_size, name)
     stack.enter_context(warnings.catch_warnings())
     warnings.simplefilter("ignore")  # openpyxl's, about what it leaves out of the styles
     try:
-        book = load_workbook(path, read_only=True, keep_links=False)
+        book = load_workbook(file, read_only=True, keep_links=False)
     except Exception as fault:  # noqa: BLE001 — a hostile file makes the library raise whatever it likes
         raise NotImportable(
-            f"{shown(path.name)} cannot be read as a workbook ({type(fault).__name__}). Save it anew as XLSX."
+            f"{shown(name)} cannot be read as a workbook ({type(fault).__name__}). Save it anew as XLSX."
         ) from None
     stack.callback(book.close)
-    return (SheetFile(name, _xlsx_rows(book[name])) for name in book.sheetnames)
+    return (SheetFile(title, _xlsx_rows(book[title]), _claims(book[title])) for title in book.sheetnames)
 
 
-def _check_zip(path: Path) -> None:
-    """Refuse what is not an XLSX file, or would unpack to more than can be read. Nothing is unpacked here."""
-    name = shown(path.name)
-    not_xlsx = f"{name} is not an XLSX file. Save it as “Excel Workbook (.xlsx)”, or as a folder of CSV files."
-    with path.open("rb") as file:
-        start = file.read(len(_OLD_FILE))
-        file.seek(max(0, path.stat().st_size - 65_557))
-        tail = file.read()
-        if start == _OLD_FILE:
-            file.seek(0)
-            if "EncryptedPackage".encode("utf-16-le") in file.read():
-                raise NotImportable(f"{name} is protected with a password. Save it without one.")
-            raise NotImportable(not_xlsx)
+def check_packed(file: IO[bytes], size: int, name: str, instead: str = ", or as a folder of CSV files") -> None:
+    """Refuse what is not an XLSX file, or would unpack to more than can be read. Nothing is unpacked here.
+
+    `instead`: what else there is to be saved as. Raises NotImportable.
+    """
+    _too_large(name, size)
+    name = shown(name)
+    not_xlsx = f"{name} is not an XLSX file. Save it as “Excel Workbook (.xlsx)”{instead}."
+    file.seek(0)
+    start = file.read(len(_OLD_FILE))
+    file.seek(max(0, size - 65_557))
+    tail = file.read()
+    if start == _OLD_FILE:
+        file.seek(0)
+        if "EncryptedPackage".encode("utf-16-le") in file.read():
+            raise NotImportable(f"{name} is protected with a password. Save it without one.")
+        raise NotImportable(not_xlsx)
     if not start.startswith(b"PK"):
         raise NotImportable(not_xlsx)
     end = tail.rfind(_END_OF_DIRECTORY)
     if end >= 0 and int.from_bytes(tail[end + 10 : end + 12], "little") > MOST_PARTS:
         raise NotImportable(f"{name} has more parts than a workbook has. Save it anew as XLSX.")
     try:
-        with ZipFile(path) as packed:
+        with ZipFile(file) as packed:
             parts = packed.infolist()
     except (BadZipFile, OSError, NotImplementedError, ValueError):
         raise NotImportable(f"{name} is damaged. Save it anew as XLSX.") from None
@@ -146,6 +152,11 @@ def _check_zip(path: Path) -> None:
         )
     if not any(part.filename.casefold() == "xl/workbook.xml" for part in parts):
         raise NotImportable(not_xlsx)
+
+
+def _claims(sheet: Any) -> int | None:
+    rows = getattr(sheet, "max_row", None)
+    return rows - 1 if isinstance(rows, int) and 1 < rows <= MOST_ROWS else None
 
 
 def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, Cells]]:

@@ -1,5 +1,7 @@
 """What the rows of a sheet become: for each kind of record, where its columns come from and when it is the same."""
 
+# ruff: noqa: S608 — statements are put together from the names of tables and columns; every value is a parameter
+
 from dataclasses import dataclass
 
 from django.db.models import Model
@@ -229,3 +231,47 @@ STEPS: dict[str, tuple[Step, ...]] = {
         ),
     ),
 }
+
+
+# --- What is there already -------------------------------------------------------------------------------------------
+
+# A blank says nothing: it takes away an end or an acceptance that a workbook brought, never one recorded on a page.
+ENDED_BY_IMPORT = (
+    "exists (select 1 from standards_run i where i.kind = 'import' and i.started_at = old.end_recorded_at)"
+)
+
+
+def find(step: Step) -> str:
+    """SQL: each row of the sheet beside the record that is there already (`old_id`), and what has to be done (`what`).
+
+    Parameter: `register`.
+    """
+    columns = {**step.key, **step.data, **dict(step.once)}
+    match = step.match or _match(step)
+    same = {name: f"s.{name} is not distinct from old.{name}" for name in step.data}
+    cases = [f"when {' and '.join(same.values())} then 'same'"]
+    if step.is_period:
+        but_the_end = [condition for name, condition in same.items() if name != "ends_on"]
+        kept = " and ".join([*but_the_end, "s.ends_on is null", "old.ends_on is not null", f"not {ENDED_BY_IMPORT}"])
+        ended = " and ".join([*but_the_end, "old.ends_on is null"])
+        cases = [
+            # Only an allocation may have no start: the referral is not, or no longer, accepted.
+            "when s.starts_on is null then case when old.imported then 'gone' else 'same' end",
+            "when old.id is null then 'new'",
+            *cases,
+            f"when {ended} then 'ended'",
+            f"when {kept} then 'same'",
+        ]
+    else:
+        cases.insert(0, "when old.id is null then 'new'")
+    return f"""
+        select s.*, old.id as old_id, case {" ".join(cases)} else 'changed' end as what
+        from (select s.row, {", ".join(f"{said} as {name}" for name, said in columns.items())} from {step.source}) s
+        {match}
+    """
+
+
+def _match(step: Step) -> str:
+    same = [f"old.{name} {'is not distinct from' if name in step.nullable else '='} s.{name}" for name in step.key]
+    live = [] if step.in_place else ["old.voided_at is null"]
+    return f"left join {step.table} old on {' and '.join(same + live)}"

@@ -1,5 +1,6 @@
 """An empty workbook to begin with: every sheet, its columns, and one invented row each."""
 
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.writer.excel import save_workbook
 
 from hwbc.compliance.importing import cells
-from hwbc.compliance.importing.sheets import README, SHEETS, Column
+from hwbc.compliance.importing.sheets import README, SHEETS, Column, Sheet
 
 _REQUIRED = (Font(bold=True), PatternFill("solid", fgColor="D8DDE0"))
 _OPTIONAL = (Font(italic=True), PatternFill())
@@ -36,21 +37,43 @@ _README = (
 
 def write_template(path: Path) -> None:
     """Write the empty workbook. Raises OSError."""
-    book = Workbook(write_only=True)
-    readme = book.create_sheet(README)
-    readme.column_dimensions["A"].width = 110
-    for line in _README:
-        readme.append([line])
+    path.write_bytes(template())
+
+
+def template() -> bytes:
+    """The empty workbook as a file."""
+    book = new_book(_README)
     for sheet in SHEETS:
-        page = book.create_sheet(sheet.name)
-        page.freeze_panes = "A2"
-        for number, column in enumerate(sheet.columns, start=1):
-            page.column_dimensions[get_column_letter(number)].width = max(16, len(column.name) + 4)
-        page.append([_heading(page, column) for column in sheet.columns])
+        page = add_page(book, sheet)
         page.append([_example(page, column, said) for column, said in zip(sheet.columns, sheet.example, strict=True)])
-    packed = BytesIO()
-    save_workbook(book, packed)
-    path.write_bytes(packed.getvalue())
+    return packed(book)
+
+
+def new_book(readme: Iterable[str]) -> Workbook:
+    """A workbook that has nothing yet but the sheet that is read by people and not imported."""
+    book = Workbook(write_only=True)
+    page = book.create_sheet(README)
+    page.column_dimensions["A"].width = 110
+    for line in readme:
+        page.append([line])
+    return book
+
+
+def add_page(book: Workbook, sheet: Sheet) -> Any:
+    """A sheet with the headings of its columns; its rows are appended."""
+    page = book.create_sheet(sheet.name)
+    page.freeze_panes = "A2"
+    for number, column in enumerate(sheet.columns, start=1):
+        page.column_dimensions[get_column_letter(number)].width = max(16, len(column.name) + 4)
+    page.append([_heading(page, column) for column in sheet.columns])
+    return page
+
+
+def packed(book: Workbook) -> bytes:
+    """The workbook as the file that it becomes."""
+    file = BytesIO()
+    save_workbook(book, file)
+    return file.getvalue()
 
 
 def _heading(page: Any, column: Column) -> Any:

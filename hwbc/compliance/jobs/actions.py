@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from hwbc.compliance.jobs.queries import FOLDER, is_at_work, not_ended
+from hwbc.compliance.jobs.queries import FOLDER, is_at_work, not_ended, one_at_a_time
 from hwbc.kit.queue import nudge
 from hwbc.standards.models import Job
 from hwbc.workforce.access import Actor
@@ -38,7 +38,7 @@ def ask(
     *,
     kind: Job.Kind,
     asked: dict[str, Any],
-    file: File[Any] | None = None,
+    file: "File[Any] | None" = None,
     file_name: str = "",
     follows: Job | None = None,
 ) -> Job:
@@ -47,6 +47,7 @@ def ask(
     `file` is kept with the job; one job may follow another and use its file. Asking twice to follow answers the first.
     """
     assert actor.user_id is not None
+    one_at_a_time(actor.user_id)  # two at once make one follower, and no fourth job
     there: Job | None = Job.objects.filter(follows=follows).first() if follows else None
     if there is not None:
         line.about(there, again=True)
@@ -92,14 +93,16 @@ def end(actor: Actor, line: Line, *, job: Job, answer: Answer) -> None:
             values["file"] = default_storage.save(f"{FOLDER}/{job.uuid}/made", File(made))
         values["file_name"] = answer.file_name
     outcome = Job.Outcome.REFUSED if answer.refused else Job.Outcome.DONE
-    Job.objects.filter(pk=job.pk).update(outcome=outcome, ended_at=timezone.now(), progress={}, **values)
+    mine = Job.objects.filter(pk=job.pk, outcome=Job.Outcome.RUNNING, tries=job.tries)
+    if not mine.update(outcome=outcome, ended_at=timezone.now(), progress={}, **values):
+        raise RuntimeError(f"Job {job.pk} is not this worker's any more.")
     line.about(job, kind=job.kind, outcome=outcome)
 
 
 @upkeep("the work was undone; what was asked for is audited")
 def fail(job: Job, why: str) -> None:
     """The work broke off, and what it had done was undone. `why`: a code; the page has its words."""
-    Job.objects.filter(pk=job.pk, outcome=Job.Outcome.RUNNING).update(
+    Job.objects.filter(pk=job.pk, outcome=Job.Outcome.RUNNING, tries=job.tries).update(
         outcome=Job.Outcome.FAILED, ended_at=timezone.now(), progress={}, result={"why": why}
     )
 
@@ -114,7 +117,9 @@ def set_right(now: datetime) -> None:
         if is_at_work(job.uuid):
             continue
         if job.tries < TRIES:
-            Job.objects.filter(pk=job.pk, outcome=Job.Outcome.RUNNING).update(outcome=Job.Outcome.WAITING)
+            Job.objects.filter(pk=job.pk, outcome=Job.Outcome.RUNNING, tries=job.tries).update(
+                outcome=Job.Outcome.WAITING, progress={}
+            )
         else:
             fail(job, "interrupted")
     for uuid in Job.objects.filter(outcome=Job.Outcome.WAITING).order_by("asked_at").values_list("pk", flat=True):
@@ -130,11 +135,19 @@ def forget(now: datetime) -> int:
     old = Job.objects.filter(~Q(ended_at=None), asked_at__lt=now - Job.KEPT_FOR, followed_by=None)
     found = list(old.values_list("pk", flat=True))
     Job.objects.filter(pk__in=found).delete()
-    transaction.on_commit(partial(_remove_files, found))
+    transaction.on_commit(partial(_remove_files, {*map(str, found), *_left_behind(now)}))
     return len(found)
 
 
-def _remove_files(jobs: list[UUID]) -> None:
+def _left_behind(now: datetime) -> set[str]:
+    """Folders of files that belong to no job: a transaction was undone after the file was kept, or a process died."""
+    folders = default_storage.listdir(FOLDER)[0] if default_storage.exists(FOLDER) else []
+    before = now - Job.KEPT_FOR
+    old = {name for name in folders if default_storage.get_modified_time(f"{FOLDER}/{name}") < before}
+    return old - {str(uuid) for uuid in Job.objects.filter(pk__in=old).values_list("pk", flat=True)}
+
+
+def _remove_files(jobs: set[str]) -> None:
     for folder in (f"{FOLDER}/{uuid}" for uuid in jobs):
         if default_storage.exists(folder):
             for name in default_storage.listdir(folder)[1]:

@@ -24,10 +24,20 @@ def not_ended(actor: Actor) -> Reached:
     return rows
 
 
-def hold(uuid: UUID) -> None:
-    """Say, for this transaction, that somebody is at work at a job. PostgreSQL forgets it when the process dies."""
+def one_at_a_time(user_id: int) -> None:
+    """Whoever asks twice at once: the second waits until the first has asked."""
     with connection.cursor() as cursor:
-        cursor.execute(f"select pg_advisory_xact_lock({_LOCK})", [str(uuid)])
+        cursor.execute("select pg_advisory_xact_lock(hashtext('hwbc.jobs of'), hashtext(%s))", [str(user_id)])
+
+
+def hold(job: Job) -> bool:
+    """Say, for this transaction, that somebody is at work at a job. PostgreSQL forgets it when the process dies.
+
+    False where the job is somebody else's by now: whoever took it was so slow to begin that it was given up for dead.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"select pg_advisory_xact_lock({_LOCK})", [str(job.uuid)])
+    return Job.objects.filter(pk=job.pk, outcome=Job.Outcome.RUNNING, tries=job.tries).exists()
 
 
 def is_at_work(uuid: UUID) -> bool:

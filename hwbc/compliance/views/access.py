@@ -22,7 +22,7 @@ from hwbc.workforce import actions
 from hwbc.workforce.access import Actor, Request, needs
 from hwbc.workforce.accounts import mail_invitation
 from hwbc.workforce.models import Grant, User
-from hwbc.workforce.queries import grants, places_to_give, posts_without_access
+from hwbc.workforce.queries import grants, places_to_give, posts_without_access, still_here
 from hwbc.workforce.roles import SUPERVISORS, Can, Role, in_words, may
 from supervision.actions.access import give_access
 from supervision.queries import without_access
@@ -72,7 +72,7 @@ def people(request: Request) -> HttpResponse:
         "people": len({grant.user_id for grant in left}),
         "only_me": not form.shows_ended and all(grant.user_id == actor.user_id for grant in found),
         "places": [node.name for node in nodes if node.depth == 0],
-        "without_access": without_access(actor.coaches(Can.INVITE), day),
+        "without_access": without_access(still_here(actor, Can.INVITE, day), day),
         "roles": [(role, in_words(role)) for role in Role],
         "supervisors": SUPERVISORS,
         "today": day,
@@ -116,7 +116,7 @@ def invite(request: Request) -> HttpResponse:
     """Invite somebody, or give a role to somebody who has an account; `?supervisor=` fills in who is meant."""
     actor, day = request.actor, today()
     offered = Offered(
-        places_to_give(actor), posts_without_access(actor, day), without_access(actor.coaches(Can.INVITE), day)
+        places_to_give(actor), posts_without_access(actor, day), without_access(still_here(actor, Can.INVITE, day), day)
     )
     if request.method == "POST":
         form = Invite(request.POST, offered=offered)

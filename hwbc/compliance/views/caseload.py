@@ -19,6 +19,7 @@ from coaching.sentences import WARNINGS, missing_piece
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import DEFINITIONS
 from hwbc.compliance.evidence import mark
+from hwbc.compliance.exporting.offers import offer
 from hwbc.compliance.forms.coaching import CloseReferral, CorrectSession, HandBack, LogSession, WithdrawSession
 from hwbc.compliance.forms.recording import Entered
 from hwbc.compliance.sentences import written
@@ -42,23 +43,36 @@ CASE_COLUMNS: list[Column[Case]] = [
 # --- The caseload -----------------------------------------------------------------------------------------------------
 
 
+def listed(actor: Actor, as_at: AsAt) -> dict[int, list[Case]]:
+    """The list and its export are this: of each coach that the actor is, the open cases."""
+    coaches = sorted(actor.own(Can.LOG_SESSIONS))
+    return {coach: caseload(actor, coach, as_at.day, as_at.moment) for coach in coaches}
+
+
+def exported(actor: Actor, cases: Mapping[int, list[Case]]) -> list[Case]:
+    """Those that the actor may take away as a file."""
+    own = actor.own(Can.EXPORT)
+    return [case for coach, theirs in cases.items() if coach in own for case in theirs]
+
+
 @needs(Can.LOG_SESSIONS)
 @require_safe
 @any_day
 def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
     """The referrals that the actor, a coach, has on the day; where there are none, whether they may take any."""
     actor = request.actor
-    coaches = sorted(actor.own(Can.LOG_SESSIONS))
-    cases = [case for coach in coaches for case in caseload(actor, coach, as_at.day, as_at.moment)]
+    by_coach = listed(actor, as_at)
+    cases = [case for theirs in by_coach.values() for case in theirs]
     table = Table(cases, CASE_COLUMNS, request.GET, noun=("open case", "open cases"))
     context: dict[str, Any] = {
         "as_at": as_at,
         "table": table,
         "definition": DEFINITIONS["caseload"][1],
         "urgent": sum(case.priority == Referral.Priority.URGENT for case in cases),
+        "export": offer("caseload", len(exported(actor, by_coach)), as_at),
     }
     if not cases:
-        gate = readiness(coaches, as_at.day, as_at.moment).values()
+        gate = readiness(list(by_coach), as_at.day, as_at.moment).values()
         context["ready"] = any(each.ready for each in gate)
         context["missing"] = [missing_piece(each.missing) for each in gate if each.missing]
     if as_at.form.errors:

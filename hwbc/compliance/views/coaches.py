@@ -1,29 +1,24 @@
-"""The list of coaches, and its export."""
+"""The list of coaches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
-from django.urls import reverse
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_safe
 
-from hwbc.compliance import actions
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.columns import ATTENTION, IN_RED, OF_A_COACH, Chosen, Line, covers, is_shown, narrowed, title
+from hwbc.compliance.exporting.offers import offer
 from hwbc.compliance.forms.lists import CoachFilter
 from hwbc.compliance.queries import Node, people, standings_by_coach, tree
-from hwbc.compliance.sentences import sentence, written
-from hwbc.kit.exports import csv_response
+from hwbc.compliance.sentences import written
+from hwbc.compliance.templatetags.compliance import state_cell
 from hwbc.kit.tables import Column, Table
 from hwbc.workforce.access import Actor, Request, needs
 from hwbc.workforce.roles import ASK, SUPERVISORS, Can, Role
 from training.rules import Required
-
-HEADER = (
-    "Coach reference", "Name", "PCN", "Rule code", "Rule title", "State", "Due on", "Since", "Reason", "Standard",
-)  # fmt: skip
 
 
 class Listing(NamedTuple):
@@ -38,16 +33,16 @@ class Listing(NamedTuple):
     shows_pcn: bool
 
 
-def _listing(request: Request, as_at: AsAt) -> Listing:
+def listed(actor: Actor, given: QueryDict, as_at: AsAt) -> Listing:
     """The list and its export are this, and differ in how they show it."""
-    nodes = tree(request.actor)
-    seen = people(request.actor, as_at.day, as_at.moment)
+    nodes = tree(actor)
+    seen = people(actor, as_at.day, as_at.moment)
     standings = standings_by_coach(seen, as_at.day, as_at.moment)
     required = {code: asked for standing in standings.values() for code, asked in standing.required.items()}
-    sort = {"sort": request.GET["sort"]} if request.GET.get("sort") else {}
-    form = CoachFilter(request.GET, nodes=nodes, required=required, keep={**sort, **as_at.parameters})
+    sort = {"sort": given["sort"]} if given.get("sort") else {}
+    form = CoachFilter(given, nodes=nodes, required=required, keep={**sort, **as_at.parameters})
     chosen = form.chosen()
-    several = len({pcn for person in seen for pcn in person.pcns} | request.actor.pcns(Can.SEE_STANDING)) > 1
+    several = len({pcn for person in seen for pcn in person.pcns} | actor.pcns(Can.SEE_STANDING)) > 1
     at_one = chosen.place is not None and len(chosen.place.pcns) == 1
     return Listing(form, nodes, len(seen), narrowed(seen, standings, chosen), chosen, required, several and not at_one)
 
@@ -75,12 +70,12 @@ def _columns(listing: Listing) -> list[Column[Line]]:
 @any_day
 def coaches(request: Request, as_at: AsAt) -> HttpResponse:
     """Every coach with a post on the day, with a state for each rule; narrowed and sorted by the address."""
-    listing = _listing(request, as_at)
+    listing = listed(request.actor, request.GET, as_at)
     rule, state = listing.chosen.rule, listing.chosen.state
     default = "state" if rule else "name"
     table = Table(listing.lines, _columns(listing), request.GET, noun=("coach", "coaches"), default=default)
-    asked = dict.fromkeys(listing.form.narrows) if listing.form.errors else {}
     faulty = next((form for form in (listing.form, as_at.form) if form.errors), None)
+    rows = answered(exported(request.actor, listing.lines), rule)
     context: dict[str, Any] = {
         "as_at": as_at,
         "table": table,
@@ -94,16 +89,16 @@ def coaches(request: Request, as_at: AsAt) -> HttpResponse:
         "counted": _counted(request.actor, listing, as_at.day),
         "ask": ASK,
         "summary": [] if state else _summary(listing, table),
-        "exports": len(_exported(request.actor, listing.lines)),
-        "export": f"{reverse('coaches_export')}{table.href(page=None, sort=None, **asked)}",
+        "export": offer("coaches", rows, as_at, listing.form, each="coach and rule"),
     }
     return render(request, "compliance/coaches.html", context | ({"form": faulty} if faulty else {}))
 
 
 def _shown(line: Line, rule: str) -> dict[str, Any]:
-    """A row: every column's cell, or the chosen rule's with its reasons."""
+    """A row: every column's state with its note, or the chosen rule's with its reasons."""
     if not rule:
-        return {"person": line.person, "cells": [(shown, shown.of(line.standing)) for shown in OF_A_COACH]}
+        cells = [(shown.label, shown.of(line.standing)) for shown in OF_A_COACH]
+        return {"person": line.person, "cells": [state_cell(label, cell.state, cell.note) for label, cell in cells]}
     return {"person": line.person, "cell": line.cell(rule), "why": line.why(rule)}
 
 
@@ -133,53 +128,12 @@ def _summary(listing: Listing, table: Table[Line]) -> list[tuple[int, str, str]]
     return found
 
 
-@needs(Can.EXPORT)
-@require_GET
-@any_day
-def export(request: Request, as_at: AsAt) -> HttpResponseBase:
-    """The coaches that the list shows, one row for each coach and rule, as a CSV file; recorded in the audit.
-
-    Everything is read before the answer begins, so that the audit knows how much leaves; only the text is made later.
-    """
-    listing = _listing(request, as_at)
-    lines = _exported(request.actor, listing.lines)
-    rule, place = listing.chosen.rule, listing.chosen.place
-    tops = [node for node in listing.nodes if node.depth == 0]
-    about = place or (tops[0] if len(tops) == 1 else None)
-    rows = sum(not rule or covers(rule, code) for line in lines for code, _ in line.standing.answers)
-    actions.record_export(
-        request.actor,
-        coaches=len(lines),
-        rows=rows,
-        day=as_at.day,
-        known=as_at.known,
-        at=about.pk if about else None,
-        filters={"place": place.code if place else "", "rule": rule, "state": listing.chosen.state,
-                 "name": bool(listing.chosen.words)},
-    )  # fmt: skip
-    name = f"coaches {about.name if about else ''} {as_at.day.isoformat()}"
-    return csv_response(name, HEADER, _file(lines, rule))
-
-
-def _exported(actor: Actor, lines: list[Line]) -> list[Line]:
+def exported(actor: Actor, lines: list[Line]) -> list[Line]:
     """Those of the coaches that the actor may take away as a file."""
     own, pcns = actor.own(Can.EXPORT), actor.pcns(Can.EXPORT)
     return [line for line in lines if line.person.pk in own or not pcns.isdisjoint(line.person.pcns)]
 
 
-def _file(lines: list[Line], rule: str) -> Iterator[tuple[Any, ...]]:
-    for person, standing in lines:
-        for code, answer in standing.answers:
-            if not rule or covers(rule, code):
-                yield (
-                    person.reference,
-                    person.name,
-                    "; ".join(person.places),
-                    code,
-                    title(code, standing.required),
-                    answer.state,
-                    answer.due_on,
-                    answer.since,
-                    sentence(standing, code, answer),
-                    standing.numbers.name if standing.numbers else None,
-                )
+def answered(lines: list[Line], rule: str) -> int:
+    """How many answers these coaches have: to the rule, or rules together, that are asked about; "" for all."""
+    return sum(not rule or covers(rule, code) for line in lines for code, _ in line.standing.answers)

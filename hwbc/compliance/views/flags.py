@@ -1,25 +1,26 @@
 """What is not as it should be, and one flag with its acknowledgement."""
 
 from datetime import datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hwbc.compliance.as_at import AsAt, any_day
+from hwbc.compliance.exporting.offers import offer
 from hwbc.compliance.findings import Finding, finding, findings
 from hwbc.compliance.forms.flags import Acknowledge, FlagFilter
-from hwbc.compliance.queries import flag_events, last_day, people, standings_by_coach, tree
+from hwbc.compliance.queries import Node, flag_events, last_day, people, standings_by_coach, tree
 from hwbc.kit.tables import Column, Table
 from hwbc.standards import actions
 from hwbc.standards.models import Flag
 from hwbc.standards.rules import DUE_SOON
-from hwbc.workforce.access import Refused, Request, needs
+from hwbc.workforce.access import Actor, Refused, Request, needs
 from hwbc.workforce.roles import Can
 
 COLUMNS: list[Column[Finding]] = [
@@ -30,27 +31,51 @@ COLUMNS: list[Column[Finding]] = [
 ]
 
 
+class Listing(NamedTuple):
+    """What the address asks for: the form, the places, how many coaches the actor sees there, and their findings."""
+
+    form: FlagFilter
+    nodes: list[Node]
+    seen: int
+    everything: int
+    found: list[Finding]
+
+
+def listed(actor: Actor, given: QueryDict, as_at: AsAt) -> Listing:
+    """The list and its export are this: the most urgent first."""
+    nodes = tree(actor)
+    form = FlagFilter(given, nodes=nodes, keep=as_at.parameters)
+    place = form.node
+    seen = people(actor, as_at.day, as_at.moment, place=place.pk if place else None)
+    everything = findings(seen, standings_by_coach(seen, as_at.day, as_at.moment), as_at)
+    found = [each for each in everything if _shown(each, form.given("group"), form.given("show"))]
+    return Listing(form, nodes, len(seen), len(everything), found)
+
+
+def exported(actor: Actor, found: list[Finding]) -> list[Finding]:
+    """Those about coaches that the actor may take away as a file."""
+    own, pcns = actor.own(Can.EXPORT), actor.pcns(Can.EXPORT)
+    return [each for each in found if each.person.pk in own or not pcns.isdisjoint(each.person.pcns)]
+
+
 @needs(Can.SEE_STANDING)
 @require_safe
 @any_day
 def flags(request: Request, as_at: AsAt) -> HttpResponse:
     """Everything red or due soon that the actor may see, the most urgent first."""
     actor = request.actor
-    form = FlagFilter(request.GET, nodes=tree(actor), keep=as_at.parameters)
-    place = form.node
-    seen = people(actor, as_at.day, as_at.moment, place=place.pk if place else None)
-    everything = findings(seen, standings_by_coach(seen, as_at.day, as_at.moment), as_at)
-    found = [each for each in everything if _shown(each, form.given("group"), form.given("show"))]
+    form, _, seen, everything, found = listed(actor, request.GET, as_at)
     table = Table(found, COLUMNS, request.GET, noun=("finding", "findings"), default="urgency")
     context: dict[str, Any] = {
         "as_at": as_at,
         "table": table,
-        "everything": len(everything),
+        "everything": everything,
         "filter": form,
         "chips": [(label, words, table.href(page=None, **{name: None})) for name, label, words in form.chips()],
         "clear": request.path + as_at.query,
-        "coaches": len(seen),
+        "coaches": seen,
         "may_acknowledge": actor.can(Can.ACKNOWLEDGE) and as_at.is_now,
+        "export": offer("flags", len(exported(actor, found)), as_at, form),
     }
     faulty = next((each for each in (form, as_at.form) if each.errors), None)
     return render(request, "compliance/flags.html", context | ({"form": faulty} if faulty else {}))

@@ -1,5 +1,6 @@
 """Where somebody lands: what needs them today, whoever they are here."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -9,11 +10,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from coaching.queries import caseload
+from hwbc.compliance import trends
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import WORST_FIRST
 from hwbc.compliance.evidence import READY
 from hwbc.compliance.findings import Finding, finding, findings
 from hwbc.compliance.queries import Person, Standing, people, standings_by_coach, waiting_referrals
+from hwbc.compliance.shares import Counter
+from hwbc.compliance.trends import TELLING, Trend
 from hwbc.standards.queries import last_checks, unread_count
 from hwbc.standards.rules import DUE_SOON, MET, NOT_MET, OVERDUE, RED
 from hwbc.workforce.access import Actor, Request, signed_in
@@ -69,9 +73,19 @@ def _oversight(actor: Actor, seen: list[Person], standings: dict[int, Standing],
         "overdue": _coaches(found, state=OVERDUE),
         "missing": _coaches(found, state=NOT_MET),
         "waiting": sum(waiting_referrals(actor, as_at.day, as_at.moment).values()),
+        "trend": _trend(actor, pcns, {person.pk: standings[person.pk] for person in here}, as_at) if here else None,
         "may_acknowledge": actor.can(Can.ACKNOWLEDGE) and as_at.is_now,
+        "may_import": actor.can(Can.IMPORT) and as_at.is_now,
         "checks": last_checks(timezone.now()) if as_at.is_now else None,
     }
+
+
+def _trend(actor: Actor, pcns: Collection[int], here: dict[int, Standing], as_at: AsAt) -> Trend:
+    """The most telling shares of these coaches together, by month."""
+    states = {pk: [shown.of(standing).state for shown in TELLING] for pk, standing in here.items()}
+    place = None if actor.own(Can.SEE_STANDING) else ""  # the list of coaches shows one's own as well
+    present = Counter(TELLING, states, as_at.parameters).row("All", list(here), None, place).shares
+    return trends.for_actor(actor, pcns, as_at, present, place)
 
 
 def _coaches(found: list[Finding], *, rule: str | None = None, state: str | None = None) -> int:

@@ -1,17 +1,29 @@
 """What the worker does, or did, for somebody: how far it is, what came of it, its file."""
 
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
+from hwbc.compliance.exporting.jobs import may_still_have
 from hwbc.compliance.jobs.queries import jobs as asked_for
+from hwbc.compliance.views import imports
+from hwbc.kit.exports import CONTENT
 from hwbc.kit.tables import Column, Table
 from hwbc.standards.models import Job
 from hwbc.workforce.access import Request, signed_in
+
+TITLE = "Workbooks and exports"
+_LATE = timedelta(minutes=5)
 
 # How an outcome is shown: the colour of its tag.
 COLOURS = {
@@ -21,8 +33,11 @@ COLOURS = {
     Job.Outcome.REFUSED: "red",
     Job.Outcome.FAILED: "red",
 }
-CONTENT = {".csv": "text/csv; charset=utf-8",
-           ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}  # fmt: skip
+# What more there is to say about a kind of job than the page has by itself.
+TOLD: dict[str, Callable[[Job, Job | None], dict[str, Any]]] = {
+    Job.Kind.CHECK_WORKBOOK: imports.told,
+    Job.Kind.IMPORT_WORKBOOK: imports.told,
+}
 
 
 @signed_in
@@ -31,8 +46,17 @@ def jobs(request: Request) -> HttpResponse:
     """The workbooks and exports of the last week that somebody asked for, the newest first."""
     columns: list[Column[Job]] = [Column("what", "What"), Column("when", "Asked for"), Column("state", "State")]
     table = Table(list(asked_for(request.actor)), columns, request.GET, noun=("job", "jobs"))
-    rows = [(job, COLOURS[Job.Outcome(job.outcome)]) for job in table.rows]
+    rows = [(job, *_state(job)) for job in table.rows]
     return render(request, "jobs/jobs.html", {"table": table, "rows": rows, "kept": Job.KEPT_FOR.days})
+
+
+def _state(job: Job) -> tuple[str, str]:
+    """How a job stands in the list: in words, and the colour of its tag."""
+    if job.kind == Job.Kind.CHECK_WORKBOOK and job.outcome == Job.Outcome.DONE:
+        return ("Nothing to import", "grey") if job.result["nothing"] else ("Not imported yet", "yellow")
+    if "faults" in job.result:
+        return "To correct", "red"
+    return job.get_outcome_display(), COLOURS[Job.Outcome(job.outcome)]
 
 
 @signed_in
@@ -45,13 +69,17 @@ def job(request: Request, uuid: UUID) -> HttpResponse:
         "job": found,
         "next_one": next_one,
         "ended": found.ended_at is not None,
+        "late": timezone.now() - found.asked_at > _LATE,
         "done": found.outcome == Job.Outcome.DONE,
         "refused": found.outcome == Job.Outcome.REFUSED,
         "failed": found.outcome == Job.Outcome.FAILED,
-        "colour": COLOURS[Job.Outcome(found.outcome)],
         "kind": f"jobs/{found.kind}.html",
         "kept_until": found.asked_at + Job.KEPT_FOR,
+        "heading": found.get_kind_display(),
+        "breadcrumbs": [{"text": "Home", "href": reverse("home")}, {"text": TITLE, "href": reverse("jobs")}],
     }
+    if found.kind in TOLD:
+        context |= TOLD[found.kind](found, next_one)
     return render(request, "jobs/job.html", context)
 
 
@@ -60,15 +88,23 @@ def job(request: Request, uuid: UUID) -> HttpResponse:
 def job_file(request: Request, uuid: UUID) -> HttpResponseBase:
     """The file that a job made, to be saved; of an export, the taking was audited when it was made."""
     found = _found(request, uuid)
-    ending = found.file_name[found.file_name.rfind(".") :]
-    if found.kind != Job.Kind.EXPORT or not found.file or ending not in CONTENT:
+    form = found.file_name.rpartition(".")[2]
+    if found.kind != Job.Kind.EXPORT or form not in CONTENT or not (found.file and default_storage.exists(found.file)):
         raise Http404
-    response = FileResponse(
-        default_storage.open(found.file), as_attachment=True, filename=found.file_name, content_type=CONTENT[ending]
-    )
+    if not may_still_have(request.actor, found):
+        messages.warning(request, "You may see less now than when this file was made. Ask for the list again.")
+        return redirect("job", uuid=uuid)
+    response = StreamingHttpResponse(_pieces(found.file), content_type=CONTENT[form])
+    response["Content-Disposition"] = content_disposition_header(True, found.file_name)
+    response["Content-Length"] = default_storage.size(found.file)
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _pieces(name: str) -> Iterator[bytes]:
+    with default_storage.open(name) as file:
+        yield from file.chunks()
 
 
 def _found(request: Request, uuid: UUID) -> Job:

@@ -1,5 +1,6 @@
 """Letting an untrained coach take referrals for a while: the page that interrupts, and the report of them all."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from coaching.queries import Override, overrides, readiness
 from coaching.sentences import missing_piece
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import RULES
+from hwbc.compliance.exporting.offers import offer
 from hwbc.compliance.forms.coaching import OverrideGate
 from hwbc.compliance.sentences import written
 from hwbc.compliance.views.caseload import title
@@ -104,6 +106,17 @@ def _referral(actor: Actor, asked: str) -> Referral | None:
     return found
 
 
+def exported(actor: Actor, as_at: AsAt, found: list[Override] | None = None) -> list[Override]:
+    """Those that the actor may take away as a file: what the grants that allow it show. `found`: what all grants show.
+
+    An override is shown with what was taken under it, and how much of that depends on the grant.
+    """
+    grants = tuple(grant for grant in actor.grants if grant.allows(Can.EXPORT))
+    if found is not None and all(grant in grants for grant in actor.grants if grant.allows(Can.SEE_STANDING)):
+        return found
+    return overrides(replace(actor, grants=grants), as_at.day, as_at.moment)
+
+
 @needs(Can.SEE_STANDING)
 @require_safe
 @any_day
@@ -117,6 +130,7 @@ def report(request: Request, as_at: AsAt) -> HttpResponse:
         "current": sum(row.state == "current" for row in found),
         "taken": sum(len(row.taken) for row in found),
         "sees_work": request.actor.can(Can.SEE_WORK),
+        "export": offer("overrides", len(exported(request.actor, as_at, found)), as_at),
         "breadcrumbs": [
             {"text": "Home", "href": f"{reverse('home')}{as_at.query}"},
             *(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,8 +18,9 @@ from coaching.sentences import WARNINGS, missing_piece
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import DEFINITIONS
 from hwbc.compliance.checks import check_coaches
+from hwbc.compliance.exporting.offers import offer
 from hwbc.compliance.forms.coaching import Allocate, ReceiveReferral, ReferralFilter, load
-from hwbc.compliance.queries import tree
+from hwbc.compliance.queries import Node, tree
 from hwbc.compliance.views.caseload import title
 from hwbc.kit.periods import today
 from hwbc.kit.tables import Column, Table
@@ -52,16 +53,37 @@ class Shown(NamedTuple):
 # --- What waits -------------------------------------------------------------------------------------------------------
 
 
+class Listing(NamedTuple):
+    """What the address asks for: the form, the places, all that wait and those that are left."""
+
+    form: ReferralFilter
+    nodes: list[Node]
+    everything: list[Waiting]
+    found: list[Waiting]
+
+
+def listed(actor: Actor, given: QueryDict, as_at: AsAt) -> Listing:
+    """The list and its export are this: urgent first, then the longest."""
+    nodes = tree(actor, Can.SEE_WORK)
+    sort = {"sort": given["sort"]} if given.get("sort") else {}
+    form = ReferralFilter(given, nodes=nodes, keep={**sort, **as_at.parameters})
+    everything = waiting(actor, as_at.day, as_at.moment)
+    return Listing(form, nodes, everything, [row for row in everything if _left(row, form)])
+
+
+def exported(actor: Actor, found: list[Waiting]) -> list[Waiting]:
+    """Those of the PCNs whose records the actor may take away as a file."""
+    pcns = actor.pcns(Can.EXPORT)
+    return [row for row in found if row.pcn_id in pcns]
+
+
 @needs(Can.SEE_WORK)
 @require_safe
 @any_day
 def waiting_list(request: Request, as_at: AsAt) -> HttpResponse:
     """The referrals that no coach has on the day: urgent first, then the longest."""
     actor = request.actor
-    sort = {"sort": request.GET["sort"]} if request.GET.get("sort") else {}
-    form = ReferralFilter(request.GET, nodes=tree(actor, Can.SEE_WORK), keep={**sort, **as_at.parameters})
-    everything = waiting(actor, as_at.day, as_at.moment)
-    found = [row for row in everything if _left(row, form)]
+    form, _, everything, found = listed(actor, request.GET, as_at)
     several = len(actor.pcns(Can.SEE_WORK)) > 1
     allocates = actor.pcns(Can.ALLOCATE) if as_at.is_now else frozenset()
     columns = [*COLUMNS, *([PCN] if several else []), *([ACTION] if allocates else [])]
@@ -80,6 +102,7 @@ def waiting_list(request: Request, as_at: AsAt) -> HttpResponse:
         "allocates": allocates,
         "oversees": bool(actor.pcns(Can.SEE_WORK)),
         "may_receive": actor.can(Can.ALLOCATE) and as_at.is_now,
+        "export": offer("referrals", len(exported(actor, found)), as_at, form),
     }
     faulty = next((each for each in (form, as_at.form) if each.errors), None)
     return render(request, "coaching/waiting.html", context | ({"form": faulty} if faulty else {}))

@@ -16,6 +16,7 @@ from hwbc.kit.fields import component as field_component
 from hwbc.kit.fields import error_list
 from hwbc.kit.layout import revealed_html
 from hwbc.kit.render import render
+from hwbc.kit.rows import html
 
 register = template.Library()
 
@@ -54,6 +55,12 @@ def clock(moment: datetime | None) -> str:
 def nhsuk(component: str, params: Mapping[str, Any] | None = None, /, **extra: Any) -> SafeString:
     """A component: `{% nhsuk "tag" text="Overdue" colour="red" %}` or `{% nhsuk "summary-list" params %}`."""
     return render(component, parameters(params, extra))
+
+
+@register.simple_tag
+def rows(name: str, /, **given: Any) -> SafeString:
+    """The rows of a list, by a Jinja template (hwbc.kit.rows): `{% rows "rows/coaches.jinja" rows=rows %}`."""
+    return html(name, **given)
 
 
 class ComponentBlock(template.Node):

@@ -66,7 +66,7 @@ class Command(BaseCommand):
     def tell(self, what: str) -> None:
         self.stderr.write(f"{what} …")
 
-    def tell_rows(self, sheet: str, rows: int) -> None:
+    def tell_rows(self, sheet: str, rows: int, of: int | None) -> None:
         self.stderr.write(f"{sheet}: {rows:,} rows read")
 
     def print_faults(self, faults: Faults) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from hwbc.compliance import checks
 from hwbc.compliance.management.arguments import day
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             run = checks.run_checks(Actor.system("run_checks"), on)
         except (TooEarly, TurnTaken) as refusal:
             raise CommandError(str(refusal)) from None
+        checks.count_shares(timezone.now())
         counts = run.counts
         self.stdout.write(
             f"{on}: {counts['coaches']} coaches looked at, {counts['raised']} flags raised, "

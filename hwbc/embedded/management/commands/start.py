@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import http.client
+import io
 import os
 import socket
 import sys
@@ -23,7 +24,8 @@ HOST = "127.0.0.1"
 NEXT_STEPS = """\
 No account yet? In a second terminal, for a first manager of a first PCN:
   .venv/bin/python manage.py invite you@example.org pcn_manager U99999 --new "Riverside PCN" --name "Your Name"
-Ctrl-C stops everything; what you entered is kept."""
+"""
+STOPPING = "Ctrl-C stops everything; what you entered is kept."
 
 
 class Command(BaseCommand):
@@ -45,6 +47,7 @@ class Command(BaseCommand):
 def start(var: Path, project: Path, port: int) -> None:
     """Run everything until told to stop. Raises `Trouble`."""
     address = f"http://{HOST}:{port}"
+    wants_demo = _wants_demo(os.environ.get("HWBC_DEMO", ""))
     started = _only_one(var, address)
     _check_port(port)
     if not (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
@@ -54,6 +57,9 @@ def start(var: Path, project: Path, port: int) -> None:
     if not settings.EMBEDDED_BROKER:
         _check_broker(settings.REDIS_URL)
     call_command("migrate", interactive=False, verbosity=0, skip_checks=False)
+    if settings.EMBEDDED_DATABASE and wants_demo:
+        call_command("demo", if_empty=True)
+    next_steps = _about_demo(address) or NEXT_STEPS
     connections.close_all()
 
     def check() -> None:
@@ -64,7 +70,7 @@ def start(var: Path, project: Path, port: int) -> None:
 
     Runner(_programs(var, project, port, address)).run(
         is_ready=lambda: _answers(port),
-        when_ready=lambda: say(f"\nReady: {address}\n{NEXT_STEPS}\n"),
+        when_ready=lambda: say(f"\nReady: {address}\n{next_steps}{STOPPING}\n"),
         check=check,
     )
     os.close(started)
@@ -90,6 +96,20 @@ def _programs(var: Path, project: Path, port: int, address: str) -> list[Program
         "beat": [*celery, "beat", "--schedule", str(schedule), "--pidfile=", "--loglevel", "INFO"],
     }
     return [Program(name, command, servers.log_file(var, name), env) for name, command in commands.items()]
+
+
+def _wants_demo(words: str) -> bool:
+    """Whether a database that holds nothing is to become a demo. Raises `Trouble`."""
+    if words.lower() not in ("", "yes", "no"):
+        raise Trouble(f'HWBC_DEMO is "{words}". It can be yes or no.')
+    return words.lower() != "no"
+
+
+def _about_demo(address: str) -> str:
+    """What a demo says of itself, with where to begin; nothing where there is none."""
+    said = io.StringIO()
+    call_command("demo", about=True, at=address, stdout=said)
+    return said.getvalue()
 
 
 def _port(words: str) -> int:

@@ -1,0 +1,75 @@
+"""The demo's own pages: whom one may sign in as, and its workbook. There in a demo alone, on its own machine alone."""
+
+from datetime import date
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from hwbc.compliance.demo import actions, queries
+from hwbc.compliance.demo.workbook import workbook
+from hwbc.workforce.access import Actor, Request, public
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# What a proxy adds: whoever comes through one may sit anywhere.
+_PROXIED = ("HTTP_X_FORWARDED", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+_WHY = "the invented people of a demo sign in without a password; in no other database, and from no other machine"
+
+
+def _door(request: HttpRequest) -> date:
+    """The day that the demo is told from. Raises Http404 unless this is a demo, asked for from its own machine."""
+    if not settings.LOCAL or not _is_from_here(request):
+        raise Http404
+    queries.ask_again()  # it may have been made since this process began
+    made_on = queries.made_on()
+    if made_on is None:
+        raise Http404
+    return made_on
+
+
+def _is_from_here(request: HttpRequest) -> bool:
+    """Whether the browser runs on this machine: its address, and the one it asked for, are the loopback interface's."""
+    if any(name.startswith(_PROXIED) for name in request.META):
+        return False
+    host = urlsplit(f"//{request.get_host()}").hostname or ""
+    return _is_loopback(request.META.get("REMOTE_ADDR", "")) and (host == "localhost" or _is_loopback(host))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+@public(_WHY)
+@require_http_methods(["GET", "HEAD", "POST"])
+def demo(request: Request) -> HttpResponse:
+    """The cast of the demo, each with a button to sign in as them; a POST does, whoever was signed in before."""
+    made_on = _door(request)
+    cast = queries.cast()
+    if request.method == "POST":
+        asked = request.POST.get("user", "")
+        user = next((account.user for account in cast if str(account.user.uuid) == asked), None)
+        if user is None or not user.is_active:
+            raise Http404
+        request.session.flush()  # whoever was signed in before, nothing of theirs is left
+        login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+        actions.signed_in(Actor(user.pk, user.name), user=user)
+        return redirect("home")
+    here = request.actor.user_id
+    return render(request, "demo/demo.html", {"made_on": made_on, "cast": cast, "here": here})
+
+
+@public(_WHY)
+@require_safe
+def demo_workbook(request: Request) -> HttpResponse:
+    """The workbook that the demo was made of."""
+    made_on = _door(request)
+    name = f"demo {made_on.isoformat()}.xlsx"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(workbook(made_on), content_type=_XLSX, headers=headers)
