@@ -11,9 +11,10 @@ from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from coaching.models import Allocation, CoachingSession, Patient, Referral
+from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, Heartbeat, MonthlyShare, Notification, Standard, StandardNumber
 from hwbc.workforce import walls
-from hwbc.workforce.models import Absence, Coach, Fact, Post
+from hwbc.workforce.models import Absence, Coach, Demo, Fact, Post
 from supervision.models import Agreement, Evidence, Meeting, Supervisor
 from tests.cast import Cast
 from training.models import Course, Exemption, Requirement, TrainingRecord
@@ -118,6 +119,7 @@ REFUSED: dict[str, Any] = {
     "standards_flag_one_open_a_rule": lambda w: again(w.flag),
     "standards_flag_cleared_on_a_day": lambda w: change(w.flag, cleared_at=timezone.now()),
     "standards_heartbeat_is_one_row": lambda w: Heartbeat.objects.create(pk=2),
+    "workforce_demo_is_one_row": lambda w: Demo.objects.create(pk=2, made_on=today()),
     "supervision_supervisor_reference_once_in_a_register": lambda w: again(w.supervisor),
     "supervision_evidence_one_a_kind_and_day": lambda w: again(w.evidence),
     "supervision_evidence_number_0_or_more": lambda w: change(w.evidence, number=-1),
