@@ -28,6 +28,11 @@ FLAGS = [
 @pytest.fixture(scope="session")
 def server(child_env: dict[str, str]) -> Iterator[str]:
     """The web server as `make start` runs it; gives its address."""
+    yield from web_server(child_env)
+
+
+def web_server(child_env: dict[str, str]) -> Iterator[str]:
+    """A web server of one's own, for tests of what it learns once: whether its database is a demo."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "hwbc.wsgi"],
@@ -92,6 +97,7 @@ class Watched:
 
     def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
+        self.page.wait_for_load_state()
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
     def axe(self) -> list[str]:

@@ -13,12 +13,18 @@ from django.core.management import call_command
 from playwright.sync_api import Page, expect
 
 from hwbc.compliance.demo.cast import CAST
-from tests.browser.conftest import WIDTHS, Watched
+from tests.browser.conftest import WIDTHS, Watched, web_server
 
 pytestmark = pytest.mark.browser
 
 TOUR = (Path(__file__).resolve().parents[2] / "docs" / "tour.md").read_text()
 MANAGER, OTHER, HUB, COACH, UNTRAINED, LINE = (member.name for member in CAST[:6])
+
+
+@pytest.fixture(scope="module")
+def server(child_env: dict[str, str]) -> Iterator[str]:
+    """One that has never seen another database than the demo's."""
+    yield from web_server(child_env)
 
 
 @pytest.fixture

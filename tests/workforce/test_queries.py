@@ -183,4 +183,4 @@ def test_the_first_and_the_last_day_of_a_grant_count(cast: Cast) -> None:
 def test_reach_is_one_query(cast: Cast, django_assert_num_queries) -> None:
     with django_assert_num_queries(5) as asked:  # savepoint, lift, reach, end of the lift, release
         actor_of(cast.lee.user)
-    assert sum("with recursive" in query["sql"] for query in asked.captured_queries) == 1
+    assert sum("hwbc_reach" in query["sql"] for query in asked.captured_queries) == 1
