@@ -92,9 +92,13 @@ def verdict(eligible: str = _eligible("m.held_on")) -> str:
 
 
 def _last(kind: str) -> str:
-    """SQL: the last counted meeting of a kind in the current employment; a walk back along the index to the first."""
+    """SQL: the last counted meeting of a kind in the current employment; a walk back along the index to the first.
+
+    `offset 0`: the supervisor is looked up, and not all of them read for every coach.
+    """
     return f"""(select m.held_on
-       from supervision_meeting m join supervision_supervisor s on s.id = m.supervisor_id
+       from supervision_meeting m
+       join lateral (select * from supervision_supervisor where id = m.supervisor_id offset 0) s on true
       where m.coach_id = p.coach_id and m.kind = '{kind}' and {known("m")}
         and m.held_on <= %(day)s and m.held_on >= p.started_on and {verdict(eligible="true")} = 'counts'
       order by m.held_on desc limit 1)"""
