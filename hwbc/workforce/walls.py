@@ -40,9 +40,9 @@ class Wall:
 
 
 def _among(column: str, setting: str) -> str:
-    # No missing_ok and no nullif: without a scope this raises, and never shows an empty page and a green job. PostgreSQL
-    # makes a hash of the sub-select once per query: compared with an array, every row would be held against all of a
-    # hub's coaches. What a query itself asks for (`=` on bigint is leakproof) reaches the index before the policy.
+    # No missing_ok and no nullif: without a scope this raises, and never shows an empty page and a green job.
+    # PostgreSQL makes a hash of the sub-select once per query: compared with an array, every row would be held against
+    # all of a hub's coaches. What a query itself asks for (`=` on bigint is leakproof) reaches the index before it.
     return f"{column} in (select unnest(current_setting('hwbc.{setting}')::bigint[]))"
 
 
