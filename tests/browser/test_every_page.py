@@ -14,10 +14,14 @@ pytestmark = pytest.mark.browser
 HTML = [page for page in PAGES if page.html]
 
 
+PARTS = 5
+
+
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-def test_every_page(window, live_cast, width: int) -> None:
-    """One browser for all pages: what takes time is starting it."""
-    for page in HTML:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_page(window, live_cast, width: int, part: int) -> None:
+    """One browser for many pages: what takes time is starting it. In parts, so that two can walk at once."""
+    for page in HTML[part::PARTS]:
         for signed_in in [False] if page.opens_for == PUBLIC else [True]:
             look(window(width), live_cast, page, signed_in)
 
