@@ -271,6 +271,7 @@ class AboutCoaches(Prepared):
     """A statement over GROUND about coaches: those in the parameter `coaches`, or all."""
 
     def __init__(self, name: str, sql: str) -> None:
+        assert GROUND in sql
         super().__init__(name, sql, TYPES, some="coaches")
         self._over_kept = sql.replace(GROUND, _GROUND_KEPT)
 

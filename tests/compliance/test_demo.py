@@ -481,9 +481,9 @@ def _coaches_of(pcn: str) -> list[int]:
 def test_its_workbook_can_be_taken_away(demo: str, tmp_path: Path) -> None:
     answer = in_browser().get(reverse("demo_workbook"))
     assert answer.headers["Content-Type"].startswith("application/vnd.openxmlformats")
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="demo {today()}.xlsx"'
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="demo-{today()}.xlsx"'
     path = tmp_path / "demo.xlsx"
-    path.write_bytes(answer.content)
+    path.write_bytes(answer.getvalue())
     hub = actor_of(account("Maryam Siddiqui"))
     with walls.lifted("tests"):  # and she may bring it in again
         report = import_rows(hub, book=read(path), day=today(), code="DEMO-ICB", limits=hub)

@@ -85,9 +85,9 @@ def test_the_page_says_what_will_happen_and_gives_an_empty_workbook(cast: Cast, 
         assert sheet.name in html
     response = cast.mo.client.get(reverse("import_template"))
     assert response.headers["Content-Disposition"] == 'attachment; filename="workbook.xlsx"'
-    book = load_workbook(BytesIO(response.content))
+    (tmp_path / "empty.xlsx").write_bytes(response.getvalue())
+    book = load_workbook(tmp_path / "empty.xlsx")
     assert book.sheetnames[1:] == [sheet.name for sheet in SHEETS]
-    (tmp_path / "empty.xlsx").write_bytes(response.content)
     assert "coaches" in command(tmp_path / "empty.xlsx", "--dry-run", code=HUB)[0]
 
 

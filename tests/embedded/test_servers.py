@@ -133,6 +133,7 @@ def test_the_server_is_not_on_the_network(var):
 def test_data_of_another_major_version_is_refused_with_the_remedy(var):
     with user(var, "postgres"):
         pass
+    assert wait_until(lambda: not processes_of(var))  # one that still runs is used as it is
     (var / "postgres" / "PG_VERSION").write_text("15\n")
     said = refusal(var)
     assert "was made by PostgreSQL 15" in said

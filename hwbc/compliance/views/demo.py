@@ -1,20 +1,21 @@
 """The demo's own pages: whom one may sign in as, and its workbook. There in a demo alone, on its own machine alone."""
 
 from datetime import date
+from io import BytesIO
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import login
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hwbc.compliance.demo import actions, queries
 from hwbc.compliance.demo.workbook import workbook
+from hwbc.kit.exports import XLSX, file_name, xlsx_response
 from hwbc.workforce.access import Actor, Request, public
 
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # What a proxy adds: whoever comes through one may sit anywhere.
 _PROXIED = ("HTTP_X_FORWARDED", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 _WHY = "the invented people of a demo sign in without a password; in no other database, and from no other machine"
@@ -67,9 +68,7 @@ def demo(request: Request) -> HttpResponse:
 
 @public(_WHY)
 @require_safe
-def demo_workbook(request: Request) -> HttpResponse:
+def demo_workbook(request: Request) -> HttpResponseBase:
     """The workbook that the demo was made of."""
     made_on = _door(request)
-    name = f"demo {made_on.isoformat()}.xlsx"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(workbook(made_on), content_type=_XLSX, headers=headers)
+    return xlsx_response(file_name(f"demo {made_on.isoformat()}", XLSX), BytesIO(workbook(made_on)))

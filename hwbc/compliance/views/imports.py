@@ -1,5 +1,6 @@
 """Bringing in a workbook: upload it, see what it would change or what is wrong with it, confirm, see what it did."""
 
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,7 +16,7 @@ from hwbc.compliance.forms.imports import BringIn, Columns
 from hwbc.compliance.importing.queries import imported_since, last_imports, services
 from hwbc.compliance.importing.template import template as empty_workbook
 from hwbc.compliance.jobs.actions import ask
-from hwbc.kit.exports import CONTENT, CSV, XLSX, csv_response, file_name
+from hwbc.kit.exports import CSV, XLSX, csv_response, file_name, xlsx_response
 from hwbc.standards.models import Job
 from hwbc.workforce.access import Request, needs
 from hwbc.workforce.roles import Can
@@ -47,11 +48,9 @@ def new(request: Request) -> HttpResponse:
 
 @needs(Can.IMPORT)
 @require_safe
-def template(request: Request) -> HttpResponse:
+def template(request: Request) -> HttpResponseBase:
     """The empty workbook, with an invented row on every sheet."""
-    response = HttpResponse(empty_workbook(), content_type=CONTENT[XLSX])
-    response["Content-Disposition"] = f'attachment; filename="{file_name("workbook", XLSX)}"'
-    return response
+    return xlsx_response(file_name("workbook", XLSX), BytesIO(empty_workbook()))
 
 
 @needs(Can.IMPORT)
