@@ -4,7 +4,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models import Q, Value
+from django.utils import timezone
 
+from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
 from hwbc.workforce.models import Coach, Fact, Named, OfCoach, Organisation, Period, Reached, Referenced, User
@@ -29,9 +31,18 @@ class OfPcn(models.Model):
 
     @classmethod
     def reached_by(cls, actor: Actor, can: Can) -> Q:
-        """The rows of the PCNs whose work the actor may see; a coach's own are those of referrals they have taken."""
+        """The rows of the PCNs whose work the actor may see; a coach's own are those of referrals they have taken.
+
+        To be read, and for nothing else: those of a case that they opened today with a reason (`Opening`).
+        """
         taken = Allocation.objects.filter(coach__in=actor.own(can), voided_at=None).values("referral")
-        return Q(pcn__in=actor.pcns(can)) | Q(**{f"{cls.referral_path}__in": taken})
+        return Q(pcn__in=actor.pcns(can)) | Q(**{f"{cls.referral_path}__in": taken}) | cls._opened(actor, can)
+
+    @classmethod
+    def _opened(cls, actor: Actor, can: Can) -> Q:
+        places = actor.around(Can.SEE_PATIENTS) if can in (Can.SEE_WORK, Can.SEE_PATIENTS) else frozenset()
+        opened = Opening.objects.filter(user=actor.user_id, day=today(), pcn__in=places).values("referral")
+        return Q(**{f"{cls.referral_path}__in": opened}) if places else Q()
 
 
 class Patient(Named, OfPcn, Fact):
@@ -228,4 +239,38 @@ class CoachingSession(Named, OfPcn, Fact):
             coach__in=actor.own(can),
             voided_at=None,
         )
-        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs))
+        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs)) | cls._opened(actor, can)
+
+
+class Opening(Named, OfPcn):
+    """Somebody opened a case that is not theirs, and typed why. It stays open to them to the end of that day.
+
+    Until then they read what was said in its sessions. Shown to whoever opened it and to the managers of the PCN;
+    nobody changes it or takes it away.
+    """
+
+    REASON_LENGTH = 500
+    SHORTEST_REASON = 10
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    referral = models.ForeignKey(Referral, models.PROTECT, related_name="openings")
+    day = models.DateField(help_text="The day, in London, to whose end it holds.")
+    at = models.DateTimeField(default=timezone.now)
+    reason = models.CharField(max_length=REASON_LENGTH)
+
+    wall = walls.answered_for()
+    read_by = Can.SEE_OPENED
+
+    class Meta:
+        ordering = ["-at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "referral", "day"], name="coaching_opening_once_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"opening {self.pk}"
+
+    @classmethod
+    def reached_by(cls, actor: Actor, can: Can) -> Q:
+        """One's own; and those at the PCNs whose openings the actor sees."""
+        return Q(user=actor.user_id) | Q(pcn__in=actor.pcns(can))

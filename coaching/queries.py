@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from coaching import rules
-from coaching.models import Referral
+from coaching.models import Allocation, Opening, Referral
 from coaching.rules import Enrolment, Readiness
+from hwbc.kit.periods import today
 from hwbc.standards.queries import Asked, moment
 from hwbc.workforce.access import Actor
-from hwbc.workforce.models import Organisation
+from hwbc.workforce.models import Organisation, User
 from hwbc.workforce.queries import GROUND, SUBJECT, AboutCoaches, covers, known, known_end, shown_end
 from hwbc.workforce.roles import Can
 from training.queries import COMPLETED_ON, DONE_ON, Standing, standing
@@ -312,6 +313,25 @@ def caseload(actor: Actor, coach: int, day: date, known: datetime | None = None)
     with connection.cursor() as cursor:
         cursor.execute(_CASELOAD, parameters)
         return [Case._make((*row[:9], Contacts._make(row[10:]) if sees or row[9] else None)) for row in cursor]
+
+
+# --- Cases that are somebody's ---------------------------------------------------------------------------------------
+
+
+def around(actor: Actor) -> QuerySet[Referral]:
+    """The referrals of the PCNs where the actor may see patients, theirs or not: what they may open with a reason."""
+    return Referral.objects.filter(pcn__in=actor.around(Can.SEE_PATIENTS), voided_at=None)
+
+
+def is_opened(actor: Actor, referral: Referral) -> bool:
+    """Whether the actor has opened the case with a reason, today."""
+    return Opening.objects.filter(user=actor.user_id, referral=referral, day=today()).exists()
+
+
+def open_cases(actor: Actor, user: User) -> int:
+    """How many referrals somebody, a coach, has at the PCNs where the actor manages access."""
+    rows = Allocation.objects.for_actor(actor).filter(pcn__in=actor.pcns(Can.INVITE), coach__user=user)
+    return rows.filter(ends_on=None, voided_at=None).count()
 
 
 # --- Overrides -------------------------------------------------------------------------------------------------------

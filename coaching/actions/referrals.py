@@ -227,6 +227,25 @@ def hand_back(actor: Actor, line: Line, *, referral: Referral, version: int) -> 
     return line.end(allocation, None, today())
 
 
+@action("referral.hand_back_all")
+def hand_back_all(actor: Actor, line: Line, *, coach: Coach) -> int:
+    """A coach leaves: every referral that they have where the actor gives and ends access waits from today's end on.
+
+    Answers how many. For suspending somebody, whoever does that; the cases of other PCNs stay where they are.
+    """
+    pcns = actor.pcns(Can.INVITE)
+    held = Allocation.objects.filter(coach=coach, pcn__in=pcns, ends_on=None, voided_at=None).values("referral")
+    referrals = list(
+        Referral.objects.filter(pk__in=held, voided_at=None).select_for_update(of=("self",), no_key=True).order_by("pk")
+    )
+    for referral in referrals:
+        if (allocation := _open(referral)) is not None and allocation.coach_id == coach.pk:
+            line.change(referral, None)
+            line.end(allocation, None, max(today(), allocation.starts_on))
+    line.about(coach, referrals=[str(referral.uuid) for referral in referrals])
+    return len(referrals)
+
+
 @action("referral.close")
 def close(actor: Actor, line: Line, *, referral: Referral, outcome: str, closed_on: date, version: int) -> Referral:
     """A referral has ended, and with it the allocation of the coach who has it.

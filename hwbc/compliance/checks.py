@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from django.utils import timezone
 
+from coaching.actions.opening import tell_of_openings
 from hwbc.compliance import trends
 from hwbc.compliance.queries import standings
 from hwbc.kit.queue import nudge
@@ -103,6 +104,7 @@ def _tell(now: datetime) -> None:
     with walls.lifted("nightly checks"):
         if somebody_is_untold():
             actions.tell_of_raised_flags(day=today)
+        tell_of_openings(day=today)
         for missed in overdue(now):
             actions.tell_checks_missed(day=missed.day, last=missed.last, on=today)
 

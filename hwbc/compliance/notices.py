@@ -10,6 +10,7 @@ from hwbc.compliance.catalogue import REQUIRED_PREFIX, RULES
 from hwbc.compliance.sentences import written
 from hwbc.standards.models import Notification
 from hwbc.standards.rules import OVERDUE
+from hwbc.workforce.roles import Role
 
 Facts = dict[str, Any]
 
@@ -25,7 +26,9 @@ def leads_to(notification: Notification) -> str:
     kind = Notification.Kind(notification.kind)
     if kind == Notification.Kind.FLAG_RAISED and notification.record:
         return reverse("flag", kwargs={"uuid": notification.record})
-    if kind == Notification.Kind.REFERRAL_ALLOCATED and notification.record:
+    if kind == Notification.Kind.CASE_OPENED and notification.facts["as"] == "manager":
+        return reverse("openings")
+    if kind in (Notification.Kind.REFERRAL_ALLOCATED, Notification.Kind.CASE_OPENED) and notification.record:
         return reverse("referral", kwargs={"uuid": notification.record})
     return ""
 
@@ -41,6 +44,18 @@ def _flag_raised(facts: Facts) -> str:
 
 def _referral_allocated(facts: Facts) -> str:
     return "A referral was allocated to you."
+
+
+def _case_opened(facts: Facts) -> str:
+    if facts["as"] == "manager":
+        return "A case at your PCN was opened by somebody whose case it is not, with a reason."
+    return "A case of yours was opened by somebody else, with a reason. Your PCN manager sees who it was, and why."
+
+
+def _deputy_named(facts: Facts) -> str:
+    role = Role(facts["role"]).label
+    first, last = date.fromisoformat(facts["from"]), date.fromisoformat(facts["until"])
+    return f"You stand in for somebody ({role}), from {written(first)} to {written(last)}. Home says for whom."
 
 
 def _checks_missed(facts: Facts) -> str:
@@ -61,4 +76,6 @@ _SAID: dict[Notification.Kind, Callable[[Facts], str]] = {
     Notification.Kind.FLAG_RAISED: _flag_raised,
     Notification.Kind.REFERRAL_ALLOCATED: _referral_allocated,
     Notification.Kind.CHECKS_MISSED: _checks_missed,
+    Notification.Kind.DEPUTY_NAMED: _deputy_named,
+    Notification.Kind.CASE_OPENED: _case_opened,
 }

@@ -315,7 +315,8 @@ with news as (
     select r.id, g.user_id
       from raised r
       left join unnest(%(rules)s::text[], %(roles)s::text[]) as s (rule, role) on s.rule = r.rule
-      join workforce_grant g on g.coach_id = r.coach_id and (g.role = 'coach' or g.role = s.role) and {_LIVE}
+      join workforce_grant g on g.coach_id = r.coach_id and {_LIVE}
+       and (g.role = s.role or (g.role = 'coach' and g.deputises_id is null))
     union
     select r.id, g.user_id
       from raised r

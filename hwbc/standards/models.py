@@ -271,6 +271,8 @@ class Notification(models.Model):
         FLAG_RAISED = "flag_raised", "Flag raised"
         REFERRAL_ALLOCATED = "referral_allocated", "Referral allocated"
         CHECKS_MISSED = "checks_missed", "Checks missed"
+        DEPUTY_NAMED = "deputy_named", "Deputy named"
+        CASE_OPENED = "case_opened", "Case opened"
 
     # Made here, not by the database: whoever tells somebody else may not read the row that it would return.
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

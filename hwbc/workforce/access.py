@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import InterfaceError, OperationalError
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template import loader
@@ -20,7 +21,7 @@ from django.template import loader
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.queries import Granted, reach
-from hwbc.workforce.roles import ASK, GIVES, Can, Role
+from hwbc.workforce.roles import ASK, GIVES, SUPERVISORS, Can, Role
 
 if TYPE_CHECKING:
     from hwbc.workforce.models import User
@@ -80,21 +81,31 @@ class Actor:
 
     def gives(self, role: Role) -> frozenset[int]:
         """The organisations at which the actor may give this role: at or below a whole place of theirs."""
-        givers = [grant for grant in self.grants if grant.coach_id is None and role in GIVES.get(grant.role, ())]
+        givers = [grant for grant in self._whole(Can.INVITE) if role in GIVES.get(grant.role, ())]
         return frozenset(node for grant in givers for node in grant.nodes)
 
     def _whole(self, can: Can) -> list[Granted]:
         return [grant for grant in self.grants if grant.coach_id is None and grant.allows(can)]
 
-    def _anywhere(self, can: Can) -> tuple[int, ...]:
-        # A coach's rows lie in their PCN, and the database's wall is the PCN; which of them are the coach's own is for
-        # `for_actor`.
-        return tuple(sorted({pcn for grant in self.grants if grant.allows(can) for pcn in grant.pcns}))
+    def around(self, can: Can) -> frozenset[int]:
+        """The PCNs in which it is allowed for anybody at all: everybody there, or one coach of it."""
+        return frozenset(pcn for grant in self.grants if grant.allows(can) for pcn in grant.pcns)
 
     @property
     def roles(self) -> tuple[Role, ...]:
-        """The roles held, each once."""
-        return tuple(dict.fromkeys(grant.role for grant in self.grants))
+        """The roles held in the actor's own right, each once."""
+        return tuple(dict.fromkeys(grant.role for grant in self.grants if grant.stands_in_for is None))
+
+    @property
+    def deputises(self) -> tuple[Granted, ...]:
+        """The grants that they hold as somebody's deputy."""
+        return tuple(grant for grant in self.grants if grant.stands_in_for is not None)
+
+    @property
+    def acts_as(self) -> str:
+        """For the audit: the roles held, those of somebody else's marked; or the job."""
+        roles = [*self.roles, *(f"{grant.role} (deputy)" for grant in self.deputises)]
+        return self.job or ", ".join(dict.fromkeys(roles)) or "nobody"
 
     @cached_property
     def scope(self) -> walls.Scope:
@@ -102,8 +113,10 @@ class Actor:
         return walls.Scope(
             self.user_id,
             coaches=tuple(sorted(self.coaches(Can.SEE_STANDING))),
-            pcns=self._anywhere(Can.SEE_WORK),
-            care=self._anywhere(Can.SEE_PATIENTS),
+            # A coach's rows lie in their PCN, and the database's wall is the PCN; which of them are the coach's own is
+            # for `for_actor`.
+            pcns=tuple(sorted(self.around(Can.SEE_WORK))),
+            care=tuple(sorted(self.around(Can.SEE_PATIENTS))),
             nodes=tuple(sorted(self.nodes(Can.INVITE))),
         )
 
@@ -131,6 +144,21 @@ def actor_of(user: "User", day: date | None = None) -> Actor:
     """The actor that a user is today: for what is done on a user's behalf outside a request."""
     with walls.lifted("reach: it decides what the scope will be"):
         return _actor(user, day or today())
+
+
+def has_access_elsewhere(user: "User", actor: Actor, day: date) -> bool:
+    """Whether somebody's access, on `day` or later, is not all of it where this actor gives and ends access.
+
+    Of a supervisor's it is enough that the actor manages the coach's access. Only yes or no: where it is, is not told.
+    """
+    from hwbc.workforce.models import Grant
+
+    with walls.lifted("reach: it decides what the scope will be"):
+        live = Grant.objects.filter(Q(ends_on=None) | Q(ends_on__gte=day), user=user, revoked_at=None)
+        mine = Q(organisation__in=actor.nodes(Can.INVITE)) | Q(
+            role__in=SUPERVISORS, coach__in=actor.coaches(Can.INVITE)
+        )
+        return live.exclude(mine).exists()
 
 
 def _actor(user: "User", day: date) -> Actor:

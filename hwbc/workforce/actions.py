@@ -1,16 +1,19 @@
 """The only code that writes people, places and access."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from hwbc.kit.periods import today
 from hwbc.workforce.access import Actor, Refused
-from hwbc.workforce.audit import Line, action
+from hwbc.workforce.audit import Line, action, upkeep
 from hwbc.workforce.models import Absence, Coach, Grant, Organisation, Post, User
 from hwbc.workforce.recording import (
     Faults,
@@ -86,6 +89,10 @@ def invite(actor: Actor, line: Line, *, email: str, name: str) -> User:
     _wait(f"account of {address}")  # two invitations at once make one account
     user = User.objects.filter(email=address).first()
     new = user is None
+    if user is not None and not user.is_active:
+        raise ValidationError(
+            {"email": f"{user.name} is suspended and cannot sign in. Let them in again first, on their own page."}
+        )
     if user is None:
         user = User(email=address, name=name.strip())
         user.set_unusable_password()
@@ -158,16 +165,68 @@ def _make_theirs(coach: Coach, user: User, pcn: Organisation) -> None:
 
 @action("access.end")
 def end_grant(actor: Actor, line: Line, *, grant: Grant) -> None:
-    """End a grant at once: the next request of its user goes without it. Ending it twice changes nothing.
+    """End a grant at once, and with it those of its deputies: the next request goes without it. Twice is once.
 
-    Raises ValidationError for a supervisor's, which ends with the agreement, and where the actor may not end access.
+    Raises ValidationError for a supervisor's, which ends with the agreement, where the actor may not end access, and
+    for the last manager of a PCN.
     """
     if grant.role in SUPERVISORS:
         raise ValidationError(_FOLLOWS)
     if not actor.job and grant.organisation_id not in actor.nodes(Can.INVITE):
         raise ValidationError("Your roles do not let you end access here.")
-    Grant.objects.filter(pk=grant.pk, revoked_at=None).update(revoked_at=timezone.now())
+    revoke(actor, grants=[grant])
     line.about(grant, at=grant.organisation_id, role=grant.role)
+
+
+@upkeep("part of an action that ends access, which has the line")
+def revoke(actor: Actor, *, grants: Sequence[Grant]) -> int:
+    """End these grants at once, and those of whoever stands in for them; answers how many that ended.
+
+    Raises ValidationError where a PCN would be left without a manager: who could then give access there? Two managers
+    who end each other's at the same moment come one after the other.
+    """
+    ending = [grant.pk for grant in grants]
+    managed = {grant.organisation_id: grant for grant in grants if _manages(grant)}
+    for pcn, grant in sorted(managed.items()) if not actor.job else ():
+        _wait(f"managers of {pcn}")
+        others = Grant.objects.filter(
+            Q(ends_on=None) | Q(ends_on__gte=today()),
+            organisation=pcn,
+            role=Role.PCN_MANAGER,
+            deputises=None,
+            revoked_at=None,
+            starts_on__lte=today(),
+            user__is_active=True,
+        )
+        if not others.exclude(pk__in=ending).exists():
+            raise ValidationError(
+                f"{grant.user.name} is the last PCN manager of {grant.organisation.name}. Make somebody else PCN "
+                "manager there first."
+            )
+    live = Grant.objects.filter(Q(pk__in=ending) | Q(deputises__in=ending), revoked_at=None)
+    return live.update(revoked_at=timezone.now())
+
+
+@upkeep("part of suspending somebody, which has the line")
+def shut_out(*, user: User) -> None:
+    """An account cannot sign in any more, and whoever is signed in with it is signed out by the next request."""
+    User.objects.filter(pk=user.pk).update(is_active=False, suspended_at=timezone.now())
+
+
+@upkeep("part of letting somebody in again, which has the line")
+def let_in(*, user: User) -> None:
+    """An account can sign in again."""
+    User.objects.filter(pk=user.pk).update(is_active=True, suspended_at=None)
+
+
+def _manages(grant: Grant) -> bool:
+    """Whether somebody is, today and in their own right, a manager of the PCN."""
+    return (
+        grant.role == Role.PCN_MANAGER
+        and grant.deputises_id is None
+        and grant.revoked_at is None
+        and grant.covers(today())
+    )
 
 
 _FOLLOWS = "A supervisor's access follows the supervision agreement: it begins and ends with it."

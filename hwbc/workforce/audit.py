@@ -186,7 +186,7 @@ def _check_constraints() -> None:
 def _write(actor: Actor, line: Line, outcome: str = AuditEvent.Outcome.DONE) -> None:
     AuditEvent.objects.create(
         user_id=actor.user_id,
-        by=actor.job or ", ".join(actor.roles) or "nobody",
+        by=actor.acts_as,
         organisation_id=line.organisation_id,
         what=line.what,
         kind=line.kind,

@@ -164,6 +164,7 @@ class User(Named, AbstractBaseUser):
     name = models.CharField(max_length=200)
     sort_name = models.CharField(max_length=200, editable=False)
     is_active = models.BooleanField(default=True)
+    suspended_at = models.DateTimeField(null=True, editable=False, help_text="Since when they cannot sign in.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -181,7 +182,11 @@ class User(Named, AbstractBaseUser):
                 condition=Q(email=Lower("email")),
                 name="workforce_user_email_lower_case",
                 violation_error_message="E-mail addresses are kept in small letters.",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(is_active=True, suspended_at__isnull=True) | Q(is_active=False),
+                name="workforce_user_suspended_is_not_active",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -330,12 +335,17 @@ class Absence(OfCoach, Period):
 
 
 class Grant(Named):
-    """This user has this role at this organisation, from–to, for everybody there or for one coach."""
+    """This user has this role at this organisation, from–to, for everybody there or for one coach.
+
+    A deputy's (`deputises`) stands in for somebody else's for a while: it allows what deputies may (roles.DEPUTY_MAY),
+    always has a last day, and is live only while the one that it stands in for is.
+    """
 
     user = models.ForeignKey(User, models.PROTECT, related_name="grants")
     role = models.CharField(max_length=30, choices=Role)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="grants")
     coach = models.ForeignKey(Coach, models.PROTECT, null=True, blank=True, related_name="grants")
+    deputises = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="deputies")
     starts_on = models.DateField()
     ends_on = models.DateField(null=True, blank=True)
     granted_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -362,6 +372,11 @@ class Grant(Named):
                 | (~Q(role__in=FOR_ONE_COACH) & Q(coach__isnull=True)),
                 name="workforce_grant_names_a_coach_where_its_role_does",
                 violation_error_message="Coaches and supervisors are granted one coach; other roles a whole place.",
+            ),
+            models.CheckConstraint(
+                condition=Q(deputises__isnull=True) | Q(ends_on__isnull=False),
+                name="workforce_grant_of_a_deputy_ends",
+                violation_error_message="A deputy stands in until a last day.",
             ),
             ExclusionConstraint(
                 name="workforce_grant_a_role_once",
@@ -400,7 +415,7 @@ class AuditEvent(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     at = models.DateTimeField(default=timezone.now)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
-    by = models.CharField(max_length=100, help_text="The roles held at the time, or the job that acted.")
+    by = models.CharField(max_length=300, help_text="The roles held at the time, or the job that acted.")
     organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, related_name="+")
     what = models.CharField(max_length=60, help_text="The action's code, such as access.grant.")
     kind = models.CharField(max_length=60, blank=True, help_text="What kind of record it was done to.")

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from hwbc.kit.prepared import MANY, Prepared
-from hwbc.workforce.models import Absence, Grant, Organisation, Post
-from hwbc.workforce.roles import ALLOWS, HELD_AT, Can, Role
+from hwbc.workforce.models import Absence, Grant, Organisation, Post, User
+from hwbc.workforce.roles import DEPUTY_MAY, HELD_AT, Can, Role, allowed
 
 if TYPE_CHECKING:
     from hwbc.workforce.access import Actor
@@ -31,18 +32,23 @@ class Granted:
     nodes: tuple[int, ...]
     pcns: tuple[int, ...]
     coaches: tuple[int, ...]
+    stands_in_for: str | None = None  # whose deputy this makes them, by name
 
     def allows(self, can: Can) -> bool:
-        """Whether the grant's role may do this."""
-        return can in ALLOWS[self.role]
+        """Whether the grant's role, or a deputy's part of it, may do this."""
+        return can in allowed(self.role, self.stands_in_for is not None)
 
 
 _REACH = """
 with recursive live as (
-    select g.id, g.role, g.organisation_id, g.coach_id, g.starts_on, g.ends_on
+    select g.id, g.role, g.organisation_id, g.coach_id, g.starts_on, g.ends_on, u.name as stands_in_for
       from workforce_grant g
+      left join workforce_grant b on b.id = g.deputises_id
+      left join workforce_user u on u.id = b.user_id
      where g.user_id = %(user)s and g.revoked_at is null
        and g.starts_on <= %(day)s and (g.ends_on is null or g.ends_on >= %(day)s)
+       and (b.id is null or (b.revoked_at is null and b.starts_on <= %(day)s and u.is_active
+                             and (b.ends_on is null or b.ends_on >= %(day)s)))
 ), below as (
     select id as grant_id, organisation_id as node from live
     union
@@ -57,7 +63,7 @@ select l.role, l.organisation_id, o.name, l.coach_id, l.starts_on, l.ends_on, p.
        case when l.coach_id is not null then array[l.coach_id]
             else array(select distinct post.coach_id from workforce_post post
                         where post.pcn_id = any(p.pcns) and post.voided_at is null order by post.coach_id)
-       end
+       end, l.stands_in_for
   from live l
   join places p on p.grant_id = l.id
   join workforce_organisation o on o.id = l.organisation_id
@@ -74,8 +80,8 @@ def reach(user_id: int, day: date) -> tuple[Granted, ...]:
     """
     with _REACHED.ask({"user": user_id, "day": day}) as cursor:
         return tuple(
-            Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches))
-            for role, node, name, coach, starts, ends, nodes, pcns, coaches in cursor.fetchall()
+            Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches), stands_in)
+            for role, node, name, coach, starts, ends, nodes, pcns, coaches, stands_in in cursor.fetchall()
         )
 
 
@@ -92,9 +98,38 @@ def grants(actor: "Actor", day: date, *, ended: bool = False) -> list[Grant]:
     return list(
         Grant.objects.for_actor(actor)
         .filter(over if ended else ~over)
-        .select_related("user", "organisation", "coach")
+        .select_related("user", "organisation", "coach", "deputises__user")
         .order_by("user__sort_name", "user_id", "starts_on", "pk")
     )
+
+
+def stands_for(actor: "Actor", day: date) -> list[Grant]:
+    """The grants that the actor may name a deputy for: those in somebody's own right that hold on `day`, by name."""
+    return [
+        grant
+        for grant in grants(actor, day)
+        if grant.role in DEPUTY_MAY and grant.deputises_id is None and grant.covers(day) and grant.user.is_active
+    ]
+
+
+def may_stand_in(actor: "Actor", grant: Grant, day: date) -> list[User]:
+    """Who may be the deputy of a grant's holder, by name: others with access on `day` where the actor manages it.
+
+    For a coach: the other coaches of the PCN.
+    """
+    theirs = Grant.objects.for_actor(actor).filter(
+        ~_over(day), starts_on__lte=day, deputises=None, user__is_active=True
+    )
+    if grant.role == Role.COACH:
+        theirs = theirs.filter(role=Role.COACH, organisation=grant.organisation_id)
+    found = theirs.exclude(user=grant.user_id).select_related("user").order_by("user__sort_name", "user_id")
+    return list({each.user_id: each.user for each in found}.values())
+
+
+def everything_of(actor: "Actor", user: UUID) -> list[Grant]:
+    """Somebody's grants at places where the actor manages access, those that ended with them; the newest first."""
+    theirs = Grant.objects.for_actor(actor).filter(user__uuid=user)
+    return list(theirs.select_related("user", "organisation", "coach", "deputises__user").order_by("-starts_on", "-pk"))
 
 
 def places_to_give(actor: "Actor") -> dict[Role, list[Organisation]]:
@@ -108,7 +143,9 @@ def places_to_give(actor: "Actor") -> dict[Role, list[Organisation]]:
 
 def posts_without_access(actor: "Actor", day: date) -> list[Post]:
     """Posts of coaches, running or to come, where the actor may give the coach access and they have none yet."""
-    theirs = Grant.objects.filter(~_over(day), role=Role.COACH, coach=OuterRef("coach"), organisation=OuterRef("pcn"))
+    theirs = Grant.objects.filter(
+        ~_over(day), role=Role.COACH, coach=OuterRef("coach"), organisation=OuterRef("pcn"), deputises=None
+    )
     posts = (
         Post.objects.for_actor(actor, Can.INVITE)
         .filter(Q(ends_on=None) | Q(ends_on__gte=day), ~Exists(theirs), pcn__in=actor.gives(Role.COACH), voided_at=None)

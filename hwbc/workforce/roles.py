@@ -30,6 +30,7 @@ class Can(enum.Enum):
     SEE_REASONS = "see why a coach is away or exempt"
     SEE_WORK = "see the work of a PCN without patients' identities"
     SEE_PATIENTS = "see patients and the coaching they receive"
+    SEE_OPENED = "see who opened a case that is not theirs, and why"
     SEE_OVERVIEW = "see the figures of a whole PCN"
     SEE_STATUS = "see whether the service and its background jobs run"
     ACKNOWLEDGE = "acknowledge flags"
@@ -69,12 +70,20 @@ ALLOWS: dict[Role, frozenset[Can]] = {
     Role.PCN_MANAGER: _OVERSEES
     | _KEEPS_RECORDS
     | {Can.SEE_REASONS, Can.SEE_PATIENTS, Can.ACKNOWLEDGE, Can.ALLOCATE, Can.OVERRIDE, Can.RECORD, Can.INVITE}
-    | {Can.END_CASES},
+    | {Can.END_CASES, Can.SEE_OPENED},
     Role.HUB_ADMIN: _OVERSEES | _KEEPS_RECORDS | {Can.ACKNOWLEDGE, Can.INVITE},
     # Recruitment has no pages yet: these two can be given, and open nothing.
     Role.RECRUITER: frozenset(),
     Role.PANEL_MEMBER: frozenset(),
     Role.AUDITOR: _OVERSEES,
+}
+
+# What somebody may do who stands in for a role for a while: the work, and neither who has access nor what the records
+# rest on. A coach's deputy looks after the cases; nothing of the coach's own standing is theirs to see.
+_NOT_FOR_DEPUTIES = frozenset({Can.INVITE, Can.IMPORT, Can.KEEP_SUPERVISORS})
+DEPUTY_MAY: dict[Role, frozenset[Can]] = {
+    Role.COACH: frozenset({Can.SEE_WORK, Can.SEE_PATIENTS, Can.LOG_SESSIONS, Can.END_CASES}),
+    **{role: ALLOWS[role] - _NOT_FOR_DEPUTIES for role in (Role.PCN_MANAGER, Role.HUB_ADMIN)},
 }
 
 # Which roles somebody who may invite can give, at or below their own place. A supervisor's follows from their
@@ -95,9 +104,14 @@ HELD_AT: dict[Role, tuple[str, ...]] = {
 }
 
 
-def may(role: Role, who: str = "they") -> list[str]:
+def allowed(role: Role, deputy: bool = False) -> frozenset[Can]:
+    """What a role allows; where it is held as somebody's deputy, what of it a deputy may."""
+    return DEPUTY_MAY.get(role, frozenset()) if deputy else ALLOWS[role]
+
+
+def may(role: Role, who: str = "they", *, deputy: bool = False) -> list[str]:
     """What somebody with this role may do, each a piece of a sentence: "export what they may see"."""
-    return [can.value.replace(" you may ", f" {who} may ") for can in Can if can in ALLOWS[role]]
+    return [can.value.replace(" you may ", f" {who} may ") for can in Can if can in allowed(role, deputy)]
 
 
 def in_words(role: Role) -> str:

@@ -92,6 +92,15 @@ def given() -> Wall:
     return Wall(either(by_user(), by_node(), by_coach()).shows, writes, (SELECT, INSERT, UPDATE), changes=writes)
 
 
+def answered_for(pcn: str = "pcn_id", user: str = "user_id") -> Wall:
+    """What somebody did on their own word, and answers for, where patients are cared for: written by themself alone.
+
+    It is shown to them and to whoever gives and ends access there and may see its patients; nobody changes it.
+    """
+    care, nodes = _among(pcn, "care"), _among(pcn, "nodes")
+    return Wall(f"{_is_user(user)} or ({care} and {nodes})", f"{_is_user(user)} and {care}", (SELECT, INSERT))
+
+
 def append_only(wall: Wall) -> Wall:
     """Anybody may add; what `wall` shows may be read; nobody may change or remove, not even with the wall lifted."""
     return Wall(wall.shows, "true", (SELECT, INSERT), wall.why)

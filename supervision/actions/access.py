@@ -66,13 +66,14 @@ asked as materialized (
     select v.user_id, k.role, a.coach_id, p.pcn_id as organisation_id, a.starts_on, a.ends_on
       from supervision_agreement a
       join supervision_supervisor v on v.id = a.supervisor_id
+      join workforce_user u on u.id = v.user_id and u.is_active
       join unnest(%(kinds)s::text[], %(roles)s::text[]) k (kind, role) on k.kind = a.kind
       join lateral (
         select o.pcn_id from workforce_post o
          where o.coach_id = a.coach_id and o.voided_at is null
          order by (o.starts_on <= %(day)s and (o.ends_on is null or o.ends_on >= %(day)s)) desc, o.starts_on desc, o.id
          limit 1) p on true
-     where v.user_id is not null and a.voided_at is null and (a.ends_on is null or a.ends_on >= %(day)s)
+     where a.voided_at is null and (a.ends_on is null or a.ends_on >= %(day)s)
        and (%(coaches)s::bigint[] is null or a.coach_id = any(%(coaches)s::bigint[]))
 )
 """

@@ -35,7 +35,7 @@ class Limits:
     @classmethod
     def of(cls, actor: Actor) -> "Limits":
         """An actor's, as of now."""
-        hubs = [grant for grant in actor.grants if grant.role is Role.HUB_ADMIN]
+        hubs = [grant for grant in actor.grants if grant.role is Role.HUB_ADMIN and grant.allows(Can.IMPORT)]
         own = {grant.coach_id for grant in actor.grants if grant.role is Role.COACH}
         sets = {
             "coaches": actor.coaches(Can.IMPORT),

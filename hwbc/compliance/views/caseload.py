@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from coaching.actions import referrals, sessions
 from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import Case, caseload, readiness
+from coaching.queries import Case, around, caseload, is_opened, readiness
 from coaching.sentences import WARNINGS, missing_piece
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import DEFINITIONS
@@ -94,20 +94,30 @@ class Taken(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A session as it was known: its mark, whether it was withdrawn by then, whether the actor may change it."""
+    """A session as it was known: its mark, whether it was withdrawn by then, whether the actor may change it.
+
+    `words`: whether what was said in it is for the actor: the coach whose case it was then or became later, and whoever
+    has opened the case today with a reason. Everybody else sees that it took place.
+    """
 
     row: CoachingSession
     mark: str
     withdrawn: bool
     theirs: bool
+    words: bool
 
 
 @needs(Can.SEE_WORK)
 @require_safe
 @any_day
 def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
-    """One referral without anybody's identity: who has had it, and its sessions for those who may see them."""
+    """One referral without anybody's identity: who has had it, and its sessions for those who may see them.
+
+    Somebody else's case at one's own PCN asks for a reason first.
+    """
     actor = request.actor
+    if not Referral.objects.for_actor(actor).filter(uuid=uuid).exists() and around(actor).filter(uuid=uuid).exists():
+        return redirect("case_open", uuid=uuid)
     row = _referral(actor, uuid)
     if row.received_on > as_at.day or row.recorded_at > as_at.moment:
         raise Http404
@@ -115,8 +125,9 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     mine = [each for each in taken if each.row.coach_id in actor.own(Can.LOG_SESSIONS)]
     closed = row.closed_on is not None and row.closed_on <= as_at.day
     holder = next((each for each in taken if each.last_day is None or each.last_day > as_at.day), None)
-    sees = row.pcn_id in actor.pcns(Can.SEE_PATIENTS) or bool(mine)
-    found = _sessions(actor, row, as_at, mine) if sees else []
+    opened = row.pcn_id in actor.around(Can.SEE_PATIENTS) and is_opened(actor, row)
+    sees = row.pcn_id in actor.pcns(Can.SEE_PATIENTS) or bool(mine) or opened
+    found = _sessions(actor, row, as_at, mine, opened) if sees else []
     table = Table(found, [], request.GET, noun=("session", "sessions"))
     allocates = row.pcn_id in actor.pcns(Can.ALLOCATE)
     context: dict[str, Any] = {
@@ -129,6 +140,8 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "taken": taken,
         "sees_sessions": sees,
         "table": table,
+        "opened": opened,
+        "may_open": any(not said.words for said in found),
         "attended": sum(s.row.outcome == "attended" and not s.withdrawn for s in found),
         "may_log": bool(mine) and as_at.is_now,
         "may_allocate": allocates and not closed and holder is None and as_at.is_now,
@@ -171,13 +184,13 @@ def _taken(actor: Actor, referral: Referral, as_at: AsAt) -> list[Taken]:
         referral=referral, voided_at=None, starts_on__lte=as_at.day, recorded_at__lte=as_at.moment
     )
     allocations = list(rows.select_related("allocated_by").order_by("-starts_on", "-pk"))
-    names = dict(
-        Coach.objects.for_actor(actor).filter(pk__in=[each.coach_id for each in allocations]).values_list("pk", "name")
-    )
+    names = {grant.coach_id: grant.stands_in_for for grant in actor.deputises if grant.coach_id}
+    coaches = Coach.objects.for_actor(actor).filter(pk__in=[each.coach_id for each in allocations])
+    names |= dict(coaches.values_list("pk", "name"))
     return [
         Taken(
             each,
-            names.get(each.coach_id, "A coach of another PCN"),
+            names.get(each.coach_id) or "Another coach",
             each.ends_on if each.end_recorded_at and each.end_recorded_at <= as_at.moment else None,
             [WARNINGS[code] for code in each.warnings],
             mark(each.starts_on, each.recorded_at, each.imported),
@@ -186,7 +199,7 @@ def _taken(actor: Actor, referral: Referral, as_at: AsAt) -> list[Taken]:
     ]
 
 
-def _sessions(actor: Actor, referral: Referral, as_at: AsAt, mine: list[Taken]) -> list[Said]:
+def _sessions(actor: Actor, referral: Referral, as_at: AsAt, mine: list[Taken], opened: bool) -> list[Said]:
     """What was recorded by the moment, the newest first, with what was withdrawn since."""
     rows = CoachingSession.objects.for_actor(actor).filter(
         referral=referral, held_on__lte=as_at.day, recorded_at__lte=as_at.moment
@@ -197,6 +210,7 @@ def _sessions(actor: Actor, referral: Referral, as_at: AsAt, mine: list[Taken]) 
             mark(row.held_on, row.recorded_at, row.imported),
             row.voided_at is not None and row.voided_at <= as_at.moment,
             as_at.is_now and _had(mine, row.held_on),
+            opened or any(row.held_on <= (each.last_day or date.max) for each in mine),
         )
         for row in rows.select_related("voided_by").order_by("-held_on", "-recorded_at", "-pk")
     ]

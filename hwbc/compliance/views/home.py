@@ -111,7 +111,7 @@ def _supervision(actor: Actor, seen: list[Person], standings: dict[int, Standing
 
 def _own(actor: Actor, seen: list[Person], standings: dict[int, Standing], as_at: AsAt) -> dict[str, Any]:
     """For a coach: every rule about themself, what needs them first; and the cases to see next."""
-    themself = {grant.coach_id for grant in actor.grants if grant.role == Role.COACH}
+    themself = {grant.coach_id for grant in actor.grants if grant.role == Role.COACH and not grant.stands_in_for}
     if not themself:
         return {}
     person = next((person for person in seen if person.pk in themself), None)
