@@ -12,6 +12,7 @@ from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.urls import reverse
 
+from coaching.actions.opening import open_case
 from coaching.actions.referrals import override
 from coaching.models import CoachingSession, Referral
 from hwbc.compliance.checks import run_checks
@@ -100,6 +101,39 @@ def more_people(cast: Cast, count: int) -> None:
             coach = CoachFactory.create(pcn=cast.riverside)
             supervisor = add_supervisor(SETUP, name=f"Supervisor of {coach}", role="gp")
             agree(SETUP, coach=coach, supervisor=supervisor, kind="clinical", starts_on=today())
+
+
+def grant_of_mo(cast: Cast) -> dict[str, str]:
+    """Mo's own, at Riverside."""
+    with walls.lifted("tests"):
+        return {"uuid": str(Grant.objects.get(user=cast.mo.user, organisation=cast.riverside).uuid)}
+
+
+def a_person(cast: Cast) -> dict[str, str]:
+    """Rae."""
+    return {"uuid": str(cast.rae.user.uuid)}
+
+
+def more_roles(cast: Cast, count: int) -> None:
+    """So many roles that Rae had at Riverside for a day each."""
+    with walls.lifted("tests"):
+        had = Grant.objects.filter(user=cast.rae.user).count()
+    for number in range(had, had + count):
+        day = today() - timedelta(days=100 + number)
+        cast.rae.given(Role.PANEL_MEMBER, cast.riverside, starts_on=day, ends_on=day)
+
+
+def more_openings(cast: Cast, count: int) -> None:
+    """So many more managers of Riverside, each of whom opened Asha's case."""
+    case = a_case(cast)
+    for _ in range(count):
+        somebody = Person(UserFactory.create())
+        somebody.given(Role.PCN_MANAGER, cast.riverside)
+        actor = somebody.actor
+        with walls.within(actor.scope):
+            open_case(
+                actor, referral=Referral.objects.get(uuid=case["uuid"]), reason="Covers for a colleague who is ill"
+            )
 
 
 def told(cast: Cast, count: int) -> None:
@@ -316,11 +350,18 @@ PAGES = [
     Page("session_log", Can.LOG_SESSIONS, kwargs=a_case, visitor=Role.COACH),
     Page("session_correct", Can.LOG_SESSIONS, kwargs=a_session, visitor=Role.COACH),
     Page("session_withdraw", Can.LOG_SESSIONS, kwargs=a_session, visitor=Role.COACH),
+    Page("case_find", Can.SEE_PATIENTS, visitor=Role.COACH),
+    Page("case_open", Can.SEE_PATIENTS, kwargs=a_case, of_riverside=True),
+    Page("openings", Can.SEE_OPENED, fill=more_openings),
     Page("override", Can.OVERRIDE, kwargs=a_coach, of_riverside=True),
     Page("overrides", Can.SEE_STANDING, fill=more_overrides),
     Page("access", Can.INVITE, fill=more_people),
     Page("access_invite", Can.INVITE, fill=more_people),
     Page("access_end", Can.INVITE, kwargs=a_grant, fill=more_people, of_riverside=True),
+    Page("access_deputy", Can.INVITE, kwargs=grant_of_mo, fill=more_people, of_riverside=True),
+    Page("access_person", Can.INVITE, kwargs=a_person, fill=more_roles, of_riverside=True),
+    Page("access_suspend", Can.INVITE, kwargs=a_person, of_riverside=True),
+    Page("access_restore", Can.INVITE, html=False, kwargs=a_person, status=405),
     Page("notifications", SIGNED_IN, fill=told),
     Page("notification_read", SIGNED_IN, html=False, kwargs=a_notification, status=405, signed_out=405),
     Page("import_new", Can.IMPORT),

@@ -10,11 +10,11 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from coaching.models import Allocation, CoachingSession, Patient, Referral
+from coaching.models import Allocation, CoachingSession, Opening, Patient, Referral
 from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, Heartbeat, MonthlyShare, Notification, Standard, StandardNumber
 from hwbc.workforce import walls
-from hwbc.workforce.models import Absence, Coach, Demo, Fact, Post
+from hwbc.workforce.models import Absence, Coach, Demo, Fact, Grant, Post, User
 from supervision.models import Agreement, Evidence, Meeting, Supervisor
 from tests.cast import Cast
 from training.models import Course, Exemption, Requirement, TrainingRecord
@@ -74,6 +74,9 @@ def world(cast: Cast) -> SimpleNamespace:
             allocation=Allocation.objects.create(referral=referral, pcn=riverside, coach=asha, starts_on=DAY),
             session=CoachingSession.objects.create(
                 referral=referral, pcn=riverside, held_on=DAY, mode="phone", minutes=30, outcome="attended"
+            ),
+            opening=Opening.objects.create(
+                user=cast.mo.user, referral=referral, pcn=riverside, day=DAY, reason="Covers for a colleague"
             ),
             standard=Standard.objects.create(organisation=riverside, name="WDF", starts_on=DAY),
             flag=Flag.objects.create(coach=asha, rule="supervision.line", state="overdue", raised_on=DAY),
@@ -156,6 +159,12 @@ REFUSED: dict[str, Any] = {
         w.allocation, ends_on=date(2026, 3, 1), end_recorded_at=timezone.now()
     ),
     "coaching_allocation_end_has_its_clock": lambda w: change(w.allocation, ends_on=LATER),
+    "coaching_opening_once_a_day": lambda w: again(w.opening),
+    "coaching_opening_in_the_pcn_of_its_referral": lambda w: again(w.opening, pcn=w.cast.lakeside, day=LATER),
+    "workforce_grant_of_a_deputy_ends": lambda w: Grant.objects.filter(user=w.cast.rae.user).update(
+        deputises=Grant.objects.get(user=w.cast.mo.user)
+    ),
+    "workforce_user_suspended_is_not_active": lambda w: User.objects.update(suspended_at=timezone.now()),
     "coaching_session_once": lambda w: again(w.session),
     "coaching_session_minutes_1_or_more": lambda w: change(w.session, minutes=0),
     "coaching_allocation_in_the_pcn_of_its_referral": lambda w: change(w.allocation, pcn=w.cast.lakeside),

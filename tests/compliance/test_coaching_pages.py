@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from coaching.actions import referrals, sessions
+from coaching.actions.opening import open_case
 from coaching.models import Allocation, CoachingSession, Referral
 from hwbc.compliance.checks import run_checks
 from hwbc.compliance.queries import waiting_referrals
@@ -90,7 +91,8 @@ def test_a_coach_sees_their_cases_urgent_first_and_nobody_elses(trained: Cast) -
     assert "2 days ago" in text
     assert "No contact yet" in text
     assert "R-of-Bo" not in text
-    assert get(trained.asha, "referral", theirs).status_code == 404
+    asked = get(trained.asha, "referral", theirs)
+    assert asked.headers["Location"] == url("case_open", theirs)  # a colleague's asks for a reason first
     assert get(trained.asha, "session_log", theirs).status_code == 404
     assert get(trained.asha, "referral_close", theirs).status_code == 404
 
@@ -249,6 +251,9 @@ def test_no_note_reaches_anybody_who_does_not_care_for_the_person(whispered: Cas
     assert opened
     # The control: it is there for whoever may read it.
     assert CANARY in words(get(whispered.asha, "referral", referral))
+    # A manager reads it after saying why.
+    assert CANARY not in words(get(whispered.mo, "referral", referral))
+    do(whispered.mo, open_case, referral=referral, reason="Asha is ill, and the person rang")
     assert CANARY in words(get(whispered.mo, "referral", referral))
 
 
@@ -603,6 +608,8 @@ def test_a_former_coach_reads_nothing_of_what_came_after_them(cast: Cast) -> Non
     assert "Phone" in text
     assert "Video" not in text
     assert CANARY not in text
+    assert CANARY not in words(get(cast.mo, "referral", moved))
+    do(cast.mo, open_case, referral=moved, reason="Asha is ill, and the person rang")
     assert CANARY in words(get(cast.mo, "referral", moved))
     assert get(cast.asha, "session_correct", moved, session=later.uuid).status_code == 404
     assert earlier.uuid != later.uuid

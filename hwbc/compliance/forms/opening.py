@@ -16,7 +16,7 @@ class OpenCase(Entered):
         label="Why you need to open it",
         max_length=Opening.REASON_LENGTH,
         widget=CharacterCount,
-        help_text="For example, that you cover for a colleague who is ill. Managers of the PCN read it. Name no patients.",
+        help_text="For example, that you cover for a colleague who is ill. Your PCN’s managers read it. Name no one.",
         error_messages={"required": "Enter why you need to open it"},
     )
 

@@ -190,21 +190,25 @@ def end(request: Request, uuid: UUID) -> HttpResponse:
     if grant.revoked_at is not None or (grant.ends_on is not None and grant.ends_on < day):
         messages.warning(request, f"This access of {grant.user.name} ended on {written(last)} already.")
         return redirect("access")
-    follows = grant.role in SUPERVISORS
-    if request.method == "POST" and not follows:
-        actions.end_grant(actor, grant=grant)
-        role = Role(grant.role).label
-        messages.success(request, f"{grant.user.name} is no longer {role} at {grant.organisation.name}.")
-        return redirect("home" if grant.user_id == actor.user_id else "access")
+    follows, refused = grant.role in SUPERVISORS, ""
+    if request.method == "POST":
+        try:
+            actions.end_grant(actor, grant=grant)
+        except ValidationError as fault:
+            refused = " ".join(fault.messages)
+        else:
+            role = Role(grant.role).label
+            messages.success(request, f"{grant.user.name} is no longer {role} at {grant.organisation.name}.")
+            return redirect("home" if grant.user_id == actor.user_id else "access")
     others = [each for each in grants(actor, day) if each.user_id == grant.user_id and each.pk != grant.pk]
     own = grant.user_id == actor.user_id
     context = {
         "grant": grant,
         "follows": follows,
-        "refused": follows and request.method == "POST",
+        "refused": refused,
         "own": own,
-        "may": may(Role(grant.role), "you" if own else "they"),
+        "may": may(Role(grant.role), "you" if own else "they", deputy=grant.deputises_id is not None),
         "others": others,
         "breadcrumbs": [{"text": "Home", "href": "/"}, {"text": "People and access", "href": "/access"}],
     }
-    return render(request, "compliance/access/end.html", context, status=409 if context["refused"] else 200)
+    return render(request, "compliance/access/end.html", context, status=409 if refused else 200)

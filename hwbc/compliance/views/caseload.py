@@ -72,7 +72,8 @@ def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
         "export": offer("caseload", len(exported(actor, by_coach)), as_at),
     }
     if not cases:
-        gate = readiness(list(by_coach), as_at.day, as_at.moment).values()
+        own = [coach for coach in by_coach if coach in actor.coaches(Can.SEE_STANDING)]
+        gate = readiness(own, as_at.day, as_at.moment).values()
         context["ready"] = any(each.ready for each in gate)
         context["missing"] = [missing_piece(each.missing) for each in gate if each.missing]
     if as_at.form.errors:

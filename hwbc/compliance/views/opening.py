@@ -60,9 +60,7 @@ def _opened(request: Request, form: OpenCase, referral: Referral) -> HttpRespons
     except ValidationError as fault:
         form.refuse(fault)
         return None
-    messages.success(
-        request, "The case is open to you until the end of today. That you opened it is recorded."
-    )
+    messages.success(request, "The case is open to you until the end of today. That you opened it is recorded.")
     return redirect("referral", uuid=referral.uuid)
 
 

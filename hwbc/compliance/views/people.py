@@ -135,7 +135,5 @@ def _suspended(user: User, done: actions.Suspended) -> str:
         cases, f" {cases} cases of theirs wait for another coach."
     )
     if done.elsewhere:
-        return (
-            f"{user.name} has no role here any more. They keep the account, for access at a place elsewhere.{waiting}"
-        )
+        return f"{user.name} has no role here any more. They keep the account for access elsewhere.{waiting}"
     return f"{user.name} is suspended: they cannot sign in, and everything that was recorded stays.{waiting}"

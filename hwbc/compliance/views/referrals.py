@@ -93,6 +93,7 @@ def waiting_list(request: Request, as_at: AsAt) -> HttpResponse:
         "table": table,
         "rows": [Shown(row, Referral.Source(row.source).label, row.pcn_id in allocates) for row in table.rows],
         "everything": len(everything),
+        "sees_openings": actor.can(Can.SEE_OPENED),
         "urgent": sum(row.priority == Referral.Priority.URGENT for row in found),
         "filter": form,
         "chips": [(label, words, table.href(page=None, **{name: None})) for name, label, words in form.chips()],
