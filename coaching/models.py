@@ -36,13 +36,15 @@ class OfPcn(models.Model):
         To be read, and for nothing else: those of a case that they opened today with a reason (`Opening`).
         """
         taken = Allocation.objects.filter(coach__in=actor.own(can), voided_at=None).values("referral")
-        return Q(pcn__in=actor.pcns(can)) | Q(**{f"{cls.referral_path}__in": taken}) | cls._opened(actor, can)
+        own = Q(pcn__in=actor.pcns(can)) | Q(**{f"{cls.referral_path}__in": taken})
+        return own | _opened(actor, can, cls.referral_path)
 
-    @classmethod
-    def _opened(cls, actor: Actor, can: Can) -> Q:
-        places = actor.around(Can.SEE_PATIENTS) if can in (Can.SEE_WORK, Can.SEE_PATIENTS) else frozenset()
-        opened = Opening.objects.filter(user=actor.user_id, day=today(), pcn__in=places).values("referral")
-        return Q(**{f"{cls.referral_path}__in": opened}) if places else Q()
+
+def _opened(actor: Actor, can: Can, path: str = "referral") -> Q:
+    """What belongs to a case that the actor has opened today with a reason: to be read."""
+    places = actor.around(Can.SEE_PATIENTS) if can in (Can.SEE_WORK, Can.SEE_PATIENTS) else frozenset()
+    opened = Opening.objects.filter(user=actor.user_id, day=today(), pcn__in=places).values("referral")
+    return Q(**{f"{path}__in": opened}) if places else Q()
 
 
 class Patient(Named, OfPcn, Fact):
@@ -159,7 +161,7 @@ class Allocation(Named, OfCoach, Period):
 
     @staticmethod
     def reached_by(actor: Actor, can: Can) -> Q:
-        return Q(pcn__in=actor.pcns(can)) | Q(coach__in=actor.coaches(can))
+        return Q(pcn__in=actor.pcns(can)) | Q(coach__in=actor.coaches(can)) | _opened(actor, can)
 
 
 class CoachingSession(Named, OfPcn, Fact):
@@ -239,7 +241,7 @@ class CoachingSession(Named, OfPcn, Fact):
             coach__in=actor.own(can),
             voided_at=None,
         )
-        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs)) | cls._opened(actor, can)
+        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs)) | _opened(actor, can)
 
 
 class Opening(Named, OfPcn):

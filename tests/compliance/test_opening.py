@@ -96,6 +96,7 @@ def test_a_colleagues_case_asks_for_a_reason_first(cast: Cast, case: Referral, b
     opens(bo, case)
     page = words(get(bo, "referral", case))
     assert NOTE in page
+    assert "Another coach, since" in page
     assert "Log a session" not in page
     assert "Close this referral" not in page
     assert get(bo, "session_log", case).status_code == 404
