@@ -1,9 +1,9 @@
 """The walk: every cell of the matrix asked for, with both walls, with either alone, or with none; nothing is kept.
 
-    BOTH     the service as it is
-    SECOND   the checks in Python are taken away: what is shown and changed is what the database lets through
-    FIRST    the walls of the database are taken away: it shows and takes every row
-    NEITHER  the control: without both, the walk has to find what it is looking for
+BOTH     the service as it is
+SECOND   the checks in Python are taken away: what is shown and changed is what the database lets through
+FIRST    the walls of the database are taken away: it shows and takes every row
+NEITHER  the control: without both, the walk has to find what it is looking for
 """
 
 import re
@@ -349,7 +349,12 @@ def first_run(walk: Walk, cell: Cell) -> Answer:
     wanted = expected(walk.visitor, cell.row, cell.about, cell.method)
     if answer.status != wanted:
         walk.faults.append(f"{cell}: {answer.status}, and the table says {wanted}")
-    if wanted == 302 and walk.visitor.is_out and not cell.row.public and not answer.location.startswith("/account/sign-in?"):
+    if (
+        wanted == 302
+        and walk.visitor.is_out
+        and not cell.row.public
+        and not answer.location.startswith("/account/sign-in?")
+    ):
         walk.faults.append(f"{cell}: leads to {answer.location} and not to sign-in")
     walk.faults += [f"{cell}: shows {word}" for word in walk.says(cell, answer, walk.beyond_first)]
     walk.faults += [f"{cell}: changes {row}" for row in changed]

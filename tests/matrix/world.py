@@ -148,19 +148,48 @@ def _facts_of(name: str, sheets: dict[str, list[dict[str, Any]]]) -> None:
         add("agreements", coach_ref=ref, kind="clinical", supervisor_ref="TESS", **{"from": ago(since)})
     add("supervision", **facts.meeting(ref, "line", shift + 8, supervisor_ref=LINE[name]))
     enrolled = since if name == "Lea+" else 290
-    add("training", coach_ref=ref, course_ref="HC4", enrolled_on=ago(enrolled), certificate_on=ago(enrolled - 1),
-        attended_on=";".join(ago(enrolled - n) for n in range(1)), certificate_number=_word(name, "certificate"))
-    add("exemptions", coach_ref=ref, rule="training.before_referrals", reason=f"{_word(name, 'reason')}: ill.",
-        approved_by="Somebody Invented", to=ago(shift + 2), **{"from": ago(shift + 9)})
+    add(
+        "training",
+        coach_ref=ref,
+        course_ref="HC4",
+        enrolled_on=ago(enrolled),
+        certificate_on=ago(enrolled - 1),
+        attended_on=";".join(ago(enrolled - n) for n in range(1)),
+        certificate_number=_word(name, "certificate"),
+    )
+    add(
+        "exemptions",
+        coach_ref=ref,
+        rule="training.before_referrals",
+        reason=f"{_word(name, 'reason')}: ill.",
+        approved_by="Somebody Invented",
+        to=ago(shift + 2),
+        **{"from": ago(shift + 9)},
+    )
     add("absences", coach_ref=ref, kind="sickness", to=ago(shift + 3), **{"from": ago(shift + 5)})
     closed = {"closed_on": ago(shift), "outcome": "completed"} if name == "Lea" else {}
-    add("referrals", referral_ref=_word(name, "case"), pcn_code=code, source="nurse", priority="urgent",
-        received_on=ago(shift + 9), coach_ref=ref, accepted_on=ago(shift + 7), **closed)
+    add(
+        "referrals",
+        referral_ref=_word(name, "case"),
+        pcn_code=code,
+        source="nurse",
+        priority="urgent",
+        received_on=ago(shift + 9),
+        coach_ref=ref,
+        accepted_on=ago(shift + 7),
+        **closed,
+    )
     add("coaching_sessions", **facts.session(_word(name, "case"), shift + 5))
     if name in ("Asha", "Cai", "Dot"):
         place = {"Asha": "Riverside", "Cai": "Hilltop", "Dot": "Lakeside"}[name]
-        add("referrals", referral_ref=_word(place, "waits"), pcn_code=code, source="self", priority="routine",
-            received_on=ago(8))
+        add(
+            "referrals",
+            referral_ref=_word(place, "waits"),
+            pcn_code=code,
+            source="self",
+            priority="routine",
+            received_on=ago(8),
+        )
 
 
 def _word(about: str, what: str) -> str:
@@ -245,6 +274,7 @@ def _export(person: Person) -> str:
 def _find(world: World) -> None:
     """What the addresses name: for everybody one record of each kind."""
     left = today() - timedelta(days=LEFT)
+
     def first(model: Any, name: str, day: str, **which: Any) -> Any:
         rows = model.objects.filter(coach=world.coaches[name], **which).order_by(day, "pk")
         if name == "Lea":
