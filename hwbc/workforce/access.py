@@ -86,10 +86,13 @@ class Actor:
     def _whole(self, can: Can) -> list[Granted]:
         return [grant for grant in self.grants if grant.coach_id is None and grant.allows(can)]
 
-    def _anywhere(self, can: Can) -> tuple[int, ...]:
-        # A coach's rows lie in their PCN, and the database's wall is the PCN; which of them are the coach's own is for
-        # `for_actor`.
-        return tuple(sorted({pcn for grant in self.grants if grant.allows(can) for pcn in grant.pcns}))
+    def around(self, can: Can) -> frozenset[int]:
+        """The PCNs in which it is allowed at all: for everybody there, or for one coach.
+
+        A coach's work lies in a PCN, and the database's wall is the PCN; which of it is the coach's own is for
+        `for_actor`.
+        """
+        return frozenset(pcn for grant in self.grants if grant.allows(can) for pcn in grant.pcns)
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -102,8 +105,8 @@ class Actor:
         return walls.Scope(
             self.user_id,
             coaches=tuple(sorted(self.coaches(Can.SEE_STANDING))),
-            pcns=self._anywhere(Can.SEE_WORK),
-            care=self._anywhere(Can.SEE_PATIENTS),
+            pcns=tuple(sorted(self.around(Can.SEE_WORK))),
+            care=tuple(sorted(self.around(Can.SEE_PATIENTS))),
             nodes=tuple(sorted(self.nodes(Can.INVITE))),
         )
 
