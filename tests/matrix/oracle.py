@@ -69,7 +69,7 @@ def _is_below(names: dict[int, Organisation], place: Organisation | None, top: i
     return False
 
 
-# --- Random worlds -------------------------------------------------------------------------------------------------------
+# --- Random worlds ----------------------------------------------------------------------------------------------------
 
 _KINDS = ("icb", "training_hub", "pcn", "pcn", "pcn", "practice", "provider")
 _SINGLE = sorted(FOR_ONE_COACH)
@@ -85,7 +85,7 @@ class Random:
 
     def make(self) -> list[date]:
         """Make it. Needs the walls lifted. Returns the days on which to look."""
-        chance = random.Random(self.seed)  # noqa: S311  reproducible, not secret
+        chance = random.Random(self.seed)
         places: list[Organisation] = []
         for n in range(chance.randint(1, 9)):
             parent = chance.choice([None, *places]) if places else None

@@ -22,7 +22,7 @@ The answer of a page, to a letter of the visitor's anywhere and to the letter fo
 
 from dataclasses import dataclass, field
 
-# --- Who comes -------------------------------------------------------------------------------------------------------
+# --- Who comes --------------------------------------------------------------------------------------------------------
 
 # Lea worked at Riverside and left for Lakeside: what was so until then is in the column Lea, what came
 # since in Lea+. Riverside and whoever is above it see her up to her last day there; Lakeside sees all of it.
@@ -144,7 +144,7 @@ def _visitor(line: str) -> Visitor:
 
 VISITORS = {visitor.who: visitor for visitor in map(_visitor, _VISITORS.strip().splitlines()[1:])}
 
-# --- What there is to open ---------------------------------------------------------------------------------------------
+# --- What there is to open --------------------------------------------------------------------------------------------
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 READ, FORM, GET, POST = ("GET", "HEAD"), ("GET", "HEAD", "POST"), ("GET",), ("POST",)
@@ -197,6 +197,7 @@ def _library(read: tuple[int, int] = (200, 200), sent: tuple[int, int] = (200, 2
 
 
 _NO_FORM: dict[str, tuple[int, int]] = {"POST": (405, 405), "PUT": (405, 405)}
+_SIGNED_IN = {method: (302, _library().get(method, (405, 405))[1]) for method in METHODS}
 _ELSEWHERE = dict.fromkeys(METHODS, (302, 302))
 
 PAGES = [
@@ -287,8 +288,8 @@ PAGES = [
     Row("account_reset_password_done", PUBLIC, (), public=_library() | _NO_FORM),
     Row("account_reset_password_from_key", PUBLIC, (), public=_ELSEWHERE),  # the key moves into the session
     Row("account_reset_password_from_key_done", PUBLIC, (), public=_library() | _NO_FORM),
-    Row("account_reauthenticate", SIGNED_IN, (), public={m: (302, a[1]) for m, a in _library().items()}),
-    Row("account_change_password", SIGNED_IN, (), public={m: (302, a[1]) for m, a in _library().items()}),
+    Row("account_reauthenticate", SIGNED_IN, (), public=_SIGNED_IN),
+    Row("account_change_password", SIGNED_IN, (), public=_SIGNED_IN),
     # The demo's sign-in is there in a demo alone; health says nothing of anybody, whatever is asked.
     Row("demo", PUBLIC, (), public=dict.fromkeys(FORM, (404, 404))),
     Row("demo_workbook", PUBLIC, (), public=dict.fromkeys(READ, (404, 404))),
@@ -344,7 +345,7 @@ def has_left(visitor: Visitor) -> bool:
     return bool(visitor.letters["Lea"]) and not visitor.letters["Lea+"]
 
 
-# --- Which rows there are -----------------------------------------------------------------------------------------------
+# --- Which rows there are ---------------------------------------------------------------------------------------------
 
 # Table → by which of these the database shows a row. "own": the row's user is the visitor.
 SHOWN_BY = {

@@ -44,7 +44,7 @@ def test_every_role_visits_and_every_record_is_somebodys_and_somebody_elses(worl
             assert seen == {True, False}, row.name
 
 
-# --- What the database shows --------------------------------------------------------------------------------------------
+# --- What the database shows ------------------------------------------------------------------------------------------
 
 
 def test_the_database_shows_exactly_what_the_second_column_says(world: World) -> None:
@@ -59,7 +59,7 @@ def test_the_database_shows_exactly_what_the_second_column_says(world: World) ->
     assert shown_to_some == shown_not_to_all == set(SHOWN_BY)
 
 
-# --- A few of them walking ----------------------------------------------------------------------------------------------
+# --- A few of them walking --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("who", ["zed", "cleo"])

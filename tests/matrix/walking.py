@@ -28,7 +28,16 @@ from hwbc.workforce.checks import pages
 from hwbc.workforce.models import Coach, Organisation, Reached
 from hwbc.workforce.roles import Can, Role
 from tests.matrix.table import (
-    ADDED_TO_BY_ALL, METHODS, PAGES, ROWS, SAID_TO, SHOWN_BY, Row, Visitor, expected, letter,
+    ADDED_TO_BY_ALL,
+    METHODS,
+    PAGES,
+    ROWS,
+    SAID_TO,
+    SHOWN_BY,
+    Row,
+    Visitor,
+    expected,
+    letter,
 )  # fmt: skip
 from tests.matrix.world import Known, World, walled
 
@@ -36,7 +45,7 @@ BOTH, SECOND, FIRST, NEITHER = "both walls", "the database alone", "Python alone
 _WITHOUT_PYTHON, _WITHOUT_DATABASE = (SECOND, NEITHER), (FIRST, NEITHER)
 _mode = BOTH
 
-# --- Taking walls away --------------------------------------------------------------------------------------------------
+# --- Taking walls away ------------------------------------------------------------------------------------------------
 
 
 class Unchecked(Actor):
@@ -122,7 +131,7 @@ def without(mode: str) -> Iterator[None]:
         _mode = BOTH
 
 
-# --- The second column ----------------------------------------------------------------------------------------------------
+# --- The second column ------------------------------------------------------------------------------------------------
 
 
 def shown_rows(world: World, visitor: Visitor) -> dict[str, set[Any]]:
@@ -179,7 +188,7 @@ def all_words(world: World) -> set[str]:
     return {word for rows in world.rows.values() for row in rows for word in row.words.values()}
 
 
-# --- Asking ------------------------------------------------------------------------------------------------------------------
+# --- Asking -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -213,6 +222,7 @@ class Answer:
 _FRESH = re.compile(
     r'name="(?:csrfmiddlewaretoken|token)"[^>]*>|"token"\s*:\s*"[^"]*"|value="[^"]*"[^>]*name="(?:csrfmiddlewaretoken|token)"'
 )
+_FORM = "application/x-www-form-urlencoded"  # an empty one
 _NEW_JOB = re.compile(r"/jobs/[0-9a-f-]{36}")
 _WRITES = re.compile(r'\s*(?:insert into|update|delete from)\s+"?(\w+)', re.IGNORECASE)
 
@@ -277,7 +287,9 @@ class Walk:
 
         with transaction.atomic():
             with without(mode), connection.execute_wrapper(listen):
-                response = self.client.generic(cell.method, cell.url, content_type="application/x-www-form-urlencoded")
+                response: Any = self.client.generic(
+                    cell.method, cell.url, content_type="application/x-www-form-urlencoded"
+                )
                 content = b"".join(response.streaming_content) if response.streaming else response.content
             changed = self._changed(written) if written & self.foreign_tables else []
             transaction.set_rollback(True)
@@ -319,7 +331,7 @@ class Walk:
 
 
 def _key(table: str) -> str:
-    return str(walled()[table]._meta.pk.column)  # type: ignore[union-attr]
+    return str(walled()[table]._meta.pk.column)
 
 
 def snapshot(tables: Iterable[str]) -> dict[str, dict[Any, str]]:
@@ -340,7 +352,7 @@ def _text(content: bytes) -> str:
         return "\n".join(book.read(name).decode() for name in sorted(book.namelist()) if name.startswith("xl/"))
 
 
-# --- The three runs ------------------------------------------------------------------------------------------------------------
+# --- The three runs ---------------------------------------------------------------------------------------------------
 
 
 def first_run(walk: Walk, cell: Cell) -> Answer:
@@ -401,5 +413,5 @@ def shown_exactly(world: World, visitor: Visitor) -> Iterator[tuple[str, set[Any
     scope = walls.NOBODY if visitor.is_out else world.people[visitor.who].actor.scope
     for table, model in walled().items():
         with walls.within(scope):
-            rows: Any = model._default_manager  # type: ignore[attr-defined]
+            rows: Any = model._default_manager
             yield table, set(rows.values_list("pk", flat=True)), said[table]
