@@ -30,5 +30,5 @@ def test_reach_is_what_it_is_slowly(hundred: int, cast: Cast, record_property: A
                 }
             )
             transaction.set_rollback(True)
-    record_property("totals", totals)
+    record_property("totals", dict(totals))
     assert totals["answers of reach with somebody in them"] > 200
