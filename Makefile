@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup start test check reset bench pictures locks rebuild
+.PHONY: help setup start test matrix check reset bench pictures locks rebuild
 MAKEFLAGS += --no-builtin-rules
 
 PY := .venv/bin/python
@@ -27,6 +27,10 @@ start: setup  ## Run the service on http://127.0.0.1:8000 (PORT=8001 make start 
 
 test: setup .venv/dev  ## Run all tests, in parallel (ARGS="-k name" for some of them)
 	@$(TESTING) $(PY) -m pytest --numprocesses $(or $(WORKERS),2) $(ARGS)
+
+matrix: setup .venv/dev  ## Every page, method, role and relation: that both walls hold, and either alone (ARGS="-k zed" for one visitor)
+	@$(TESTING) $(PY) -m pytest --numprocesses $(or $(WORKERS),2) --dist worksteal --show-capture=no \
+		tests/matrix/walk.py tests/matrix/reach.py $(ARGS)
 
 check: setup .venv/dev  ## Read the code without running it: style, types, floors, templates, migrations, deployment settings
 	@$(PY) -m ruff check .

@@ -31,13 +31,14 @@ class OfPcn(models.Model):
 
     @classmethod
     def reached_by(cls, actor: Actor, can: Can) -> Q:
-        """The rows of the PCNs whose work the actor may see; a coach's own are those of referrals they have taken.
+        """The rows of the PCNs whose work the actor may see; a coach's own are those of referrals they have taken, at
+        the PCNs where they have access.
 
         To be read, and for nothing else: those of a case that they opened today with a reason (`Opening`).
         """
         taken = Allocation.objects.filter(coach__in=actor.own(can), voided_at=None).values("referral")
-        own = Q(pcn__in=actor.pcns(can)) | Q(**{f"{cls.referral_path}__in": taken})
-        return own | _opened(actor, can, cls.referral_path)
+        own = Q(pcn__in=actor.around(can), **{f"{cls.referral_path}__in": taken})
+        return Q(pcn__in=actor.pcns(can)) | own | _opened(actor, can, cls.referral_path)
 
 
 def _opened(actor: Actor, can: Can, path: str = "referral") -> Q:
@@ -234,14 +235,16 @@ class CoachingSession(Named, OfPcn, Fact):
 
     @classmethod
     def reached_by(cls, actor: Actor, can: Can) -> Q:
-        """The sessions of the PCNs whose patients the actor may see; a coach's own: up to the day they handed on."""
+        """The sessions of the PCNs whose patients the actor may see; a coach's own: up to the day they handed on,
+        at the PCNs where they have access.
+        """
         theirs = Allocation.objects.filter(
             Q(ends_on=None) | Q(ends_on__gte=models.OuterRef("held_on")),
             referral=models.OuterRef("referral"),
             coach__in=actor.own(can),
             voided_at=None,
         )
-        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs)) | _opened(actor, can)
+        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs), pcn__in=actor.around(can)) | _opened(actor, can)
 
 
 class Opening(Named, OfPcn):

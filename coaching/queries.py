@@ -290,7 +290,7 @@ select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, 
                       where s.referral_id = r.id and s.held_on <= %(day)s and {known("s")}
                       order by s.held_on desc, s.recorded_at desc, s.id desc limit 1) l on true
  where a.coach_id = %(coach)s and {_OPEN} and {_RECEIVED}
-   and (r.pcn_id = any(%(pcns)s) or a.coach_id = any(%(own)s))
+   and (r.pcn_id = any(%(pcns)s) or (a.coach_id = any(%(own)s) and r.pcn_id = any(%(around)s)))
  order by r.priority <> 'urgent', coalesce(s.last_on, a.starts_on), r.id
 """
 
@@ -307,6 +307,7 @@ def caseload(actor: Actor, coach: int, day: date, known: datetime | None = None)
         "known": moment(known),
         "pcns": sorted(actor.pcns(Can.SEE_WORK)),
         "own": sorted(actor.own(Can.SEE_WORK)),
+        "around": sorted(actor.around(Can.SEE_WORK)),
         "care": sorted(actor.pcns(Can.SEE_PATIENTS)),
     }
     sees = coach in actor.own(Can.SEE_PATIENTS)
@@ -378,7 +379,10 @@ select x.uuid, h.uuid, h.name, x.starts_on, {known_end("x")},
   left join lateral (
       select array_agg(coalesce(nullif(r.reference, ''), r.uuid::text) order by a.starts_on, a.id) as references,
              array_agg(a.starts_on order by a.starts_on, a.id) as days
-        from coaching_allocation a left join coaching_referral r on r.id = a.referral_id
+        from coaching_allocation a
+        left join coaching_referral r
+               on r.id = a.referral_id
+              and (a.pcn_id = any(%(work)s) or (a.coach_id = any(%(own_work)s) and a.pcn_id = any(%(around)s)))
        where a.coach_id = x.coach_id and {known("a")}
          and a.starts_on <= %(day)s and a.starts_on >= x.starts_on and a.starts_on <= {known_end("x")}
          and (k.completed_on is null or a.starts_on < k.completed_on)
@@ -404,6 +408,9 @@ def overrides(actor: Actor, day: date, known: datetime | None = None) -> list[Ov
         "places": sorted(actor.pcns(Can.SEE_STANDING)),
         "own": sorted(actor.own(Can.SEE_STANDING)),
         "reasons": sorted(actor.coaches(Can.SEE_REASONS)),
+        "work": sorted(actor.pcns(Can.SEE_WORK)),
+        "own_work": sorted(actor.own(Can.SEE_WORK)),
+        "around": sorted(actor.around(Can.SEE_WORK)),
     }
     with connection.cursor() as cursor:
         cursor.execute(_OVERRIDES, parameters)

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 from urllib.parse import quote
@@ -81,9 +81,19 @@ def django_db_setup(
 _made: list[Cast] = []  # made once a process; every test gets a copy, and the rows as they were
 
 
+@pytest.fixture(scope="session")
+def copy_of_the_cast(django_db_setup: None) -> Callable[[], Cast]:
+    """For a fixture that holds the database for several tests: what `cast` is to one."""
+    return _copied
+
+
 @pytest.fixture
 def cast(db: None) -> Cast:
     """Asha, Sam, Mo, Lee, Ann, and Zed who must see nothing of theirs."""
+    return _copied()
+
+
+def _copied() -> Cast:
     if not User.objects.filter(pk=_made[0].mo.user.pk).exists():  # a test that commits has emptied the database
         _made[0] = make_cast()
     return deepcopy(_made[0])

@@ -152,8 +152,7 @@ class Record:
     def places(self, can: Can) -> list[int]:
         """The PCNs of which the actor may see what `can` says of referrals that this coach took."""
         if self.coach.pk in self.actor.own(can):
-            # A coach's own referrals are shown wherever the scope reaches: that of their grants.
-            return list(self.actor.scope.pcns if can is Can.SEE_WORK else self.actor.scope.care)
+            return sorted(self.actor.around(can))  # a coach's own referrals: wherever they have access
         return sorted(self.actor.pcns(can))
 
     def href(self, page: str, anchor: str = "", **query: str) -> str:

@@ -88,7 +88,11 @@ class Actor:
         return [grant for grant in self.grants if grant.coach_id is None and grant.allows(can)]
 
     def around(self, can: Can) -> frozenset[int]:
-        """The PCNs in which it is allowed for anybody at all: everybody there, or one coach of it."""
+        """The PCNs in which it is allowed at all: for everybody there, or for one coach.
+
+        A coach's work lies in a PCN, and the database's wall is the PCN; which of it is the coach's own is for
+        `for_actor`.
+        """
         return frozenset(pcn for grant in self.grants if grant.allows(can) for pcn in grant.pcns)
 
     @property
@@ -113,8 +117,6 @@ class Actor:
         return walls.Scope(
             self.user_id,
             coaches=tuple(sorted(self.coaches(Can.SEE_STANDING))),
-            # A coach's rows lie in their PCN, and the database's wall is the PCN; which of them are the coach's own is
-            # for `for_actor`.
             pcns=tuple(sorted(self.around(Can.SEE_WORK))),
             care=tuple(sorted(self.around(Can.SEE_PATIENTS))),
             nodes=tuple(sorted(self.nodes(Can.INVITE))),

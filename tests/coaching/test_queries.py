@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from coaching import queries, rules
 from coaching.actions import referrals, sessions
-from coaching.models import CoachingSession
+from coaching.models import CoachingSession, Referral
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
-from hwbc.workforce.models import Coach
+from hwbc.workforce.actions import end_grant
+from hwbc.workforce.models import Coach, Grant
 from hwbc.workforce.roles import Role
-from tests.cast import Cast, Person
+from tests.cast import SETUP, Cast, Person
 from tests.coaching.work import (
     day,
     do,
@@ -332,3 +333,33 @@ def test_what_was_said_in_a_session_reaches_nobody_who_does_not_care_for_the_per
     for person in (cast.asha, cast.mo):  # the control: it is there to be found
         for canary in ("Canary-in-the-note", "Canary-in-the-step", "Canary-withdrawn", "Canary-because"):
             assert canary in asks(person, everything)
+
+
+def test_without_the_databases_wall_a_coach_has_no_cases_where_their_access_has_ended(cast: Cast) -> None:
+    """The first wall by itself: a coach who works elsewhere now, with a case left open and a session of theirs."""
+    train(cast, "ASHA")
+    referral = received(cast)
+    given(cast, referral)
+    session = logged(cast, referral)
+    found: dict[str, tuple[int, int, int]] = {}
+    for when in ("before", "after"):
+        with walls.lifted("tests"):
+            cases = queries.caseload(cast.asha.actor, cast.coach_asha.pk, today())
+            rows = Referral.objects.for_actor(cast.asha.actor).filter(pk=referral.pk)
+            said = CoachingSession.objects.for_actor(cast.asha.actor).filter(pk=session.pk)
+            found[when] = len(cases), rows.count(), said.count()
+            end_grant(SETUP, grant=Grant.objects.get(user=cast.asha.user, revoked_at=None))
+        cast.asha.holds(Role.COACH, cast.lakeside, cast.coach_asha)
+    assert found == {"before": (1, 1, 1), "after": (0, 0, 0)}
+
+
+def test_without_the_databases_wall_an_override_names_no_referral_to_whoever_sees_no_work(cast: Cast) -> None:
+    exempt(cast, "BO", first=3)
+    bo = cast.coach_bo
+    allocation = given(cast, received(cast), bo)
+    since(allocation, 1)
+    cast.sam.holds(Role.LINE_SUPERVISOR, cast.riverside, bo)
+    with walls.lifted("tests"):
+        for person, named in ((cast.mo, "R1"), (cast.sam, None)):
+            [row] = queries.overrides(person.actor, today())
+            assert [taken.reference for taken in row.taken] == [named]
