@@ -80,7 +80,7 @@ ALLOWS: dict[Role, frozenset[Can]] = {
 
 # What somebody may do who stands in for a role for a while: the work, and neither who has access nor what the records
 # rest on. A coach's deputy looks after the cases; nothing of the coach's own standing is theirs to see.
-_NOT_FOR_DEPUTIES = frozenset({Can.INVITE, Can.IMPORT, Can.KEEP_SUPERVISORS})
+_NOT_FOR_DEPUTIES = frozenset({Can.INVITE, Can.IMPORT, Can.KEEP_SUPERVISORS, Can.SEE_OPENED})
 DEPUTY_MAY: dict[Role, frozenset[Can]] = {
     Role.COACH: frozenset({Can.SEE_WORK, Can.SEE_PATIENTS, Can.LOG_SESSIONS, Can.END_CASES}),
     **{role: ALLOWS[role] - _NOT_FOR_DEPUTIES for role in (Role.PCN_MANAGER, Role.HUB_ADMIN)},

@@ -9,7 +9,8 @@ What somebody is to a coach, or to a PCN, is a letter:
     s  themself, the coach                      m  manager of the PCN
     l  their line manager                       t  administrator of the training hub above it, or of the ICB
     c  their clinical supervisor                a  auditor of the PCN, or of a place above it
-    h  their health coaching supervisor         -  nobody
+    h  their health coaching supervisor         d  deputy of the manager of the PCN, for a while
+                                                -  nobody
 
 The answer of a page, to a letter of the visitor's anywhere and to the letter for the record in the address:
 
@@ -49,6 +50,7 @@ cleo   -    c   -   -   -   -    | -         -       -        | Bo              
 hugh   -    h   -   -   -   -    | -         -       -        | Bo                   | -                  | -         | -
 noel   -    -   -   -   -   -    | -         -       -        | -                    | -                  | -         | -
 mo     m    m   -   -   m   -    | m         -       -        | Asha Bo Lea          | Riverside          | Riverside | Riverside
+deb    d    d   -   -   d   -    | d         -       -        | Asha Bo Lea          | Riverside          | Riverside | -
 hana   -    -   m   -   -   -    | -         m       -        | Cai                  | Hilltop            | Hilltop   | Hilltop
 zed    -    -   -   m   m   m    | -         -       m        | Dot Lea              | Lakeside           | Lakeside  | Lakeside
 lee    t    t   t   -   t   -    | t         t       -        | Asha Bo Cai Lea      | Riverside Hilltop  | -         | Northfield
@@ -78,6 +80,7 @@ WHO = {
     "hugh": "Bo's health coaching supervisor",
     "noel": "supervised Cai until yesterday",
     "mo": "manager of Riverside, which Lea has left",
+    "deb": "stands in for the manager of Riverside, for a while",
     "hana": "manager of a sibling PCN of the same hub",
     "zed": "manager of a PCN of another hub, where Lea is now",
     "lee": "administrator of Northfield, the hub of Riverside and Hilltop",
@@ -149,9 +152,9 @@ VISITORS = {visitor.who: visitor for visitor in map(_visitor, _VISITORS.strip().
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 READ, FORM, GET, POST = ("GET", "HEAD"), ("GET", "HEAD", "POST"), ("GET",), ("POST",)
 
-STANDING = "slchmta"  # who sees how a coach stands
-WORK = "smta"  # who sees the work of a PCN
-OVERSEES = "mta"  # who sees the figures of a whole PCN
+STANDING = "slchmtad"  # who sees how a coach stands
+WORK = "smtad"  # who sees the work of a PCN
+OVERSEES = "mtad"  # who sees the figures of a whole PCN
 PUBLIC, SIGNED_IN = "public", "signed in"
 
 
@@ -162,7 +165,8 @@ class Row:
     `record`: what its address names (a key of RECORDS). `inside`: the letters that are not refused behind the door,
     where these are fewer. `not_theirs`: the letters for this very record that are refused with the reason and not told
     that there is no such page. `read`, `sent`: what a GET, and an empty form, answer; "letters: status" where it
-    differs. `left`: what an empty form answers about a coach who has left the visitor's PCN.
+    differs. `left`: what an empty form answers about a coach who has left the visitor's PCN. `colleague`: what a coach
+    of the PCN is answered whose case it is not.
     """
 
     name: str
@@ -174,6 +178,7 @@ class Row:
     read: int | dict[str, int] = 200
     sent: int | dict[str, int] = 200
     left: int | None = None
+    colleague: int | None = None
     public: dict[str, tuple[int, int]] = field(default_factory=dict)  # PUBLIC: method → signed out, signed in
 
 
@@ -181,7 +186,7 @@ class Row:
 PERSON, PLACE, CASE, OWN = "a coach", "a PCN", "a coach's case at a PCN", "somebody's own"
 RECORDS = {
     **dict.fromkeys(("coach", "flag", "meeting", "agreement", "training", "exemption", "absence"), PERSON),
-    **dict.fromkeys(("post", "waiting", "grant"), PLACE),
+    **dict.fromkeys(("post", "waiting", "grant", "managed", "person", "anybody's"), PLACE),
     **dict.fromkeys(("case", "session"), CASE),
     **dict.fromkeys(("notification", "check", "refused", "export"), OWN),
 }
@@ -217,7 +222,7 @@ PAGES = [
     Row("status", OVERSEES, FORM, sent=302),
     Row("access", "mt", FORM, sent=404),  # to whom to send the link again: nobody is named
     Row("access_invite", "mt", FORM),
-    Row("referral_receive", "m", FORM),
+    Row("referral_receive", "md", FORM),
     Row("meetings_new", "lch", FORM),
     Row("import_new", "mt", FORM),
     Row("import_template", "mt", READ),
@@ -237,41 +242,49 @@ PAGES = [
     Row("coach_history", STANDING, READ, "coach"),
     Row("coach_caseload", WORK, READ, "coach"),
     # Acknowledged by the manager or the hub, with a note; of a coach who has left, by nobody there.
-    Row("flag", STANDING, FORM, "flag", sent={"mt": 200, "slcha": 403}, left=403),
+    Row("flag", STANDING, FORM, "flag", sent={"mtd": 200, "slcha": 403}, left=403),
     # What is written down about a coach: by the manager; training by the coach and the hub as well.
-    Row("agreement_new", "m", FORM, "coach"),
-    Row("agreement_end", "m", FORM, "agreement"),
-    Row("agreement_withdraw", "m", FORM, "agreement"),
-    Row("absence_new", "m", FORM, "coach"),
-    Row("absence_end", "m", FORM, "absence"),
-    Row("absence_withdraw", "m", FORM, "absence"),
-    Row("post_new", "m", FORM, "coach"),
-    Row("post_end", "m", FORM, "post"),
-    Row("post_change", "m", FORM, "post"),
-    Row("post_correct", "m", FORM, "post"),
-    Row("post_withdraw", "m", FORM, "post"),
-    Row("training_new", "smt", FORM, "coach"),
-    Row("training_correct", "smt", FORM, "training"),
-    Row("training_certificate", "smt", FORM, "training"),
-    Row("training_withdraw", "smt", FORM, "training"),
-    Row("exemption_new", "m", FORM, "coach"),
-    Row("exemption_end", "m", FORM, "exemption"),
-    Row("exemption_withdraw", "m", FORM, "exemption"),
-    Row("override", "m", FORM, "coach"),
+    Row("agreement_new", "md", FORM, "coach"),
+    Row("agreement_end", "md", FORM, "agreement"),
+    Row("agreement_withdraw", "md", FORM, "agreement"),
+    Row("absence_new", "md", FORM, "coach"),
+    Row("absence_end", "md", FORM, "absence"),
+    Row("absence_withdraw", "md", FORM, "absence"),
+    Row("post_new", "md", FORM, "coach"),
+    Row("post_end", "md", FORM, "post"),
+    Row("post_change", "md", FORM, "post"),
+    Row("post_correct", "md", FORM, "post"),
+    Row("post_withdraw", "md", FORM, "post"),
+    Row("training_new", "smtd", FORM, "coach"),
+    Row("training_correct", "smtd", FORM, "training"),
+    Row("training_certificate", "smtd", FORM, "training"),
+    Row("training_withdraw", "smtd", FORM, "training"),
+    Row("exemption_new", "md", FORM, "coach"),
+    Row("exemption_end", "md", FORM, "exemption"),
+    Row("exemption_withdraw", "md", FORM, "exemption"),
+    Row("override", "md", FORM, "coach"),
     # Meetings are written down by who holds them. The one in the matrix is the line manager's.
     Row("meeting_new", "lch", FORM, "coach"),
     Row("meeting_correct", "lch", FORM, "meeting", not_theirs="ch"),
     Row("meeting_withdraw", "lch", FORM, "meeting", not_theirs="ch"),
     # Work: a coach's own cases, where they have access today; a PCN's, for whoever manages or oversees it.
-    Row("referral", WORK, READ, "case"),
-    Row("referral_allocate", "m", FORM, "waiting"),
-    Row("referral_close", "sm", FORM, "case"),
-    Row("referral_hand_back", "sm", FORM, "case"),
+    Row("referral", WORK, READ, "case", colleague=302),  # to say why
+    # Whoever cares at the PCN opens a case that is not theirs with a reason.
+    Row("case_find", "smd", FORM),
+    Row("case_open", "smd", FORM, "anybody's"),
+    Row("openings", "m", READ),
+    Row("referral_allocate", "md", FORM, "waiting"),
+    Row("referral_close", "smd", FORM, "case"),
+    Row("referral_hand_back", "smd", FORM, "case"),
     Row("session_log", "s", FORM, "case"),
     Row("session_correct", "s", FORM, "session"),
     Row("session_withdraw", "s", FORM, "session"),
     # Who has access.
     Row("access_end", "mt", FORM, "grant", sent=302),
+    Row("access_deputy", "mt", FORM, "managed"),
+    Row("access_person", "mt", READ, "person"),
+    Row("access_suspend", "mt", FORM, "person", sent=302),
+    Row("access_restore", "mt", POST, "person", sent=302),
     # One's own.
     Row("notification_read", SIGNED_IN, POST, "notification", sent=302),
     Row("job", SIGNED_IN, READ, "check"),
@@ -328,6 +341,8 @@ def expected(visitor: Visitor, row: Row, about: str, method: str) -> int:
     if row.inside and not set(row.inside) & set(visitor.anywhere):
         return 403
     is_to = letter(visitor, row, about)
+    if row.colleague is not None and not is_to and visitor.letters[AT[about]] == "s":
+        return row.colleague
     if row.record and not (is_to == "own" if RECORDS[row.record] == OWN else set(row.opens) & set(is_to)):
         return 404
     if row.not_theirs and set(is_to) <= set(row.not_theirs):
@@ -364,6 +379,7 @@ SHOWN_BY = {
     "coaching_patient": ("patients",),
     "coaching_coachingsession": ("patients",),
     "workforce_grant": ("own", "access", "coaches"),
+    "coaching_opening": ("own", "patients and access"),
     "standards_job": ("own",),
     "standards_notification": ("own",),
     "workforce_auditevent": ("own",),
@@ -374,7 +390,7 @@ ADDED_TO_BY_ALL = ("standards_notification", "workforce_auditevent")
 # What a page may say of a row to which letters, beside the first wall's general rule: the letter for its coach, or for
 # its PCN. Table → column → letters.
 SAID_TO = {
-    "training_exemption": {"reason": "slm"},  # why a coach is exempt: not for clinical supervisors, nor for hubs
-    "coaching_coachingsession": {"uuid": "sm", "note": "sm"},
-    "coaching_patient": {"uuid": "sm", "local_reference": "sm"},
+    "training_exemption": {"reason": "slmd"},  # why a coach is exempt: not for clinical supervisors, nor for hubs
+    "coaching_coachingsession": {"uuid": "smd", "note": "s"},  # what was said is for the coach whose case it is
+    "coaching_patient": {"uuid": "smd", "local_reference": "smd"},
 }

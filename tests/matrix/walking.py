@@ -143,7 +143,7 @@ def shown_rows(world: World, visitor: Visitor) -> dict[str, set[Any]]:
             return own is not None and row.user == own
         if by == "coaches":
             return row.coach.rstrip("+") in visitor.coaches
-        return row.place in getattr(visitor, by)
+        return all(row.place in getattr(visitor, each) for each in by.split(" and "))
 
     return {
         table: {row.pk for row in world.rows[table] if any(shows(row, by) for by in wall)}
@@ -161,6 +161,8 @@ def said_words(world: World, visitor: Visitor) -> set[str]:
             return "s"
         if "access" in wall:
             return "m" if row.place in visitor.access else ""
+        if "patients and access" in wall:
+            return visitor.letters.get(row.place, "").replace("s", "")
         at = visitor.letters.get(row.place, "")
         if "patients" in wall or wall == ("work",):
             theirs = "s" in visitor.letters.get(row.coach, "") and "s" in at
@@ -173,7 +175,7 @@ def said_words(world: World, visitor: Visitor) -> set[str]:
         for table, rows in world.rows.items()
         for row in rows
         for column, word in row.words.items()
-        if set(letters(table, row)) & set(SAID_TO.get(table, {}).get(column, "slchmta"))
+        if set(letters(table, row)) & set(SAID_TO.get(table, {}).get(column, "slchmtad"))
     }
 
 

@@ -12,7 +12,9 @@ from allauth.account.utils import user_pk_to_url_str
 from django.apps import apps
 from django.db import models
 
+from coaching.actions.opening import open_case
 from coaching.models import CoachingSession, Patient, Referral
+from hwbc.compliance.actions import name_deputy
 from hwbc.compliance.checks import run_checks
 from hwbc.compliance.jobs.actions import ask
 from hwbc.kit.months import add_months
@@ -77,6 +79,7 @@ def make(cast: Cast) -> World:
         _people(world)
         run_checks(SETUP, today() - timedelta(days=LEFT + 4))
         run_checks(SETUP, today())
+        _openings(world)
         _shares(world)
         _own(world)
         _find(world)
@@ -226,6 +229,9 @@ def _people(world: World) -> None:
     actions.end_grant(SETUP, grant=give("gone", Role.PCN_MANAGER, "Riverside"))
     give("soon", Role.PCN_MANAGER, "Riverside", starts_on=day + timedelta(days=1))
     give("shut", Role.PCN_MANAGER, "Riverside")
+    give("deb", Role.RECRUITER, "Riverside")  # which opens nothing: for a deputy is somebody with access
+    mos = Grant.objects.get(user=cast.mo.user)
+    name_deputy(cast.mo.actor, grant=mos, user=world.people["deb"].user, starts_on=day, ends_on=day)
     world.people["shut"].user.is_active = False
     world.people["shut"].user.save()
     for place in PLACES:
@@ -235,6 +241,15 @@ def _people(world: World) -> None:
         give_access(SETUP, supervisor=supervisor, user=world.people[who].user)
     noels = Agreement.objects.get(coach=world.coaches["Cai"], voided_at=None)
     end_agreement(SETUP, agreement=noels, ends_on=day - timedelta(days=1), version=noels.version)
+
+
+def _openings(world: World) -> None:
+    """At each PCN a manager who is none of the visitors has opened a case, with a reason."""
+    for place, name in (("Riverside", "Asha"), ("Hilltop", "Cai"), ("Lakeside", "Dot")):
+        opener = _user(f"Opener {place}")
+        opener.given(Role.PCN_MANAGER, world.places[place])
+        case = Referral.objects.get(reference=_word(name, "case"))
+        open_case(opener.actor, referral=case, reason=f"{_word(place, 'opened')}: covers for a colleague.")
 
 
 def _shares(world: World) -> None:
@@ -307,6 +322,11 @@ def _find(world: World) -> None:
         found["waiting"][place] = {"uuid": str(Referral.objects.get(reference=_word(place, "waits")).uuid)}
         grant = Grant.objects.get(user__name=f"Grantee {place}")
         found["grant"][place] = {"uuid": str(grant.uuid)}
+        found["person"][place] = {"uuid": str(grant.user.uuid)}
+        manager = {"Riverside": "mo", "Hilltop": "hana", "Lakeside": "zed"}[place]
+        managed = Grant.objects.get(user=world.people[manager].user, role=Role.PCN_MANAGER)
+        found["managed"][place] = {"uuid": str(managed.uuid)}
+        found["anybody's"][place] = found["case"][{"Riverside": "Asha", "Hilltop": "Cai", "Lakeside": "Dot"}[place]]
         # At Riverside Lea's, who has left it; at Lakeside hers as well, who is there now.
         who = "Cai" if place == "Hilltop" else "Lea"
         post = Post.objects.get(coach=world.coaches[who], pcn=world.places[place], voided_at=None)
@@ -322,7 +342,8 @@ _DAY = {"supervision_agreement": "starts_on", "supervision_meeting": "held_on", 
         "standards_flag": "raised_on", "coaching_allocation": "starts_on"}  # fmt: skip
 _WORDS = {"workforce_coach": ("uuid", "name", "email"), "coaching_patient": ("uuid", "local_reference"),
           "coaching_referral": ("uuid", "reference"), "training_trainingrecord": ("uuid", "certificate_number"),
-          "training_exemption": ("uuid", "reason"), "coaching_coachingsession": ("uuid", "note")}  # fmt: skip
+          "training_exemption": ("uuid", "reason"), "coaching_coachingsession": ("uuid", "note"),
+          "coaching_opening": ("reason",)}  # fmt: skip
 
 
 def walled() -> dict[str, type[models.Model]]:

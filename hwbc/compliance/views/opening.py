@@ -51,7 +51,8 @@ def open_(request: Request, uuid: UUID) -> HttpResponse:
     form = OpenCase(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and (done := _opened(request, form, referral)):
         return done
-    return _asked(request, form, str(referral.reference or referral.uuid))
+    seen = Referral.objects.for_actor(request.actor).filter(pk=referral.pk).exists()
+    return _asked(request, form, str(referral.reference or referral.uuid) if seen else "")
 
 
 def _opened(request: Request, form: OpenCase, referral: Referral) -> HttpResponse | None:
