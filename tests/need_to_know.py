@@ -7,8 +7,10 @@ of one record and nowhere else, so whatever shows it has shown that field.
 import html
 import json
 import logging
+import os
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -92,7 +94,7 @@ WORK: Who = frozenset({OWN, MANAGER, HUB, AUDITOR})
 #: Who sees what was said in a session: the coach who has or had the case on that day, and the PCN's managers.
 SAID: Who = frozenset({OWN, MANAGER})
 #: Who gives access in the PCN and therefore needs addresses.
-GIVES_ACCESS: Who = frozenset({MANAGER, NEXT, HUB})
+GIVES_ACCESS: Who = frozenset({MANAGER, HUB})
 #: No page, file, mail or line shows it.
 NOBODY: Who = frozenset()
 
@@ -126,7 +128,7 @@ TABLE: dict[str, Who | str] = {
     "standards.Flag.state": _CODE,
     "standards.FlagEvent.note": STANDING,
     "standards.FlagEvent.what": _CODE,
-    "standards.Job.asked": NOBODY,
+    "standards.Job.asked": frozenset({ASKED}),
     "standards.Job.file": _KEY,
     "standards.Job.file_name": frozenset({ASKED}),
     "standards.Job.kind": _CODE,
@@ -154,7 +156,7 @@ TABLE: dict[str, Who | str] = {
     "supervision.Meeting.status": _CODE,
     "supervision.Meeting.voided_because": STANDING,
     "supervision.Supervisor.email": GIVES_ACCESS,
-    "supervision.Supervisor.name": STANDING,
+    "supervision.Supervisor.name": STANDING | {SIBLING},  # their register serves the whole hub
     "supervision.Supervisor.reference": _KEY,
     "supervision.Supervisor.reference_key": _KEY,
     "supervision.Supervisor.role": _CODE,
@@ -192,7 +194,7 @@ TABLE: dict[str, Who | str] = {
     "workforce.Organisation.name": _PLACE,
     "workforce.Post.funding": _CODE,
     "workforce.Post.voided_because": STANDING,
-    "workforce.User.email": GIVES_ACCESS | {OWN},
+    "workforce.User.email": GIVES_ACCESS,
     "workforce.User.name": STANDING,
     "workforce.User.password": NOBODY,
     "workforce.User.sort_name": NOBODY,
@@ -224,14 +226,14 @@ def confidential(name: str) -> bool:
     return not isinstance(TABLE[name], str)
 
 
-def fields_with_text() -> set[str]:
-    """Every field in the database in which words can stand."""
-    texts = (models.CharField, models.TextField, models.JSONField, models.BinaryField)  # slugs, addresses, files: Char
+def fields_with_text(of: Iterable[type[models.Model]] | None = None) -> set[str]:
+    """Every field, of these models or of all, in which words can stand."""
+    texts = (models.CharField, models.TextField, models.JSONField, models.BinaryField, models.FileField)
     return {
         f"{model._meta.label}.{each.name}"
-        for model in apps.get_models(include_auto_created=True)
+        for model in of or apps.get_models(include_auto_created=True)
         for each in model._meta.concrete_fields
-        if isinstance(each.base_field if isinstance(each, ArrayField) else each, (*texts, models.FileField))
+        if isinstance(each.base_field if isinstance(each, ArrayField) else each, texts)
     }
 
 
@@ -333,7 +335,7 @@ def _people(world: World) -> None:
     ):
         grant = _person(world, who).given(role, where)
     with walls.lifted("tests"):
-        actions.end_grant(SETUP, grant=grant)
+        actions.end_grant(SETUP, grant=grant)  # the last one
     _person(world, "bo").given(Role.COACH, cast.riverside, cast.coach_bo)
     _person(world, "dot").given(Role.COACH, cast.lakeside, cast.coach_dot)
     _person(world, "eve").given(Role.COACH, cast.riverside, eve)
@@ -438,12 +440,15 @@ def _plant_in_people(world: World) -> None:
         world.plant(user, "email", subject, "{}@example.org")
         world.people[who] = Person(User.objects.get(pk=user.pk))
     for supervisor in Supervisor.objects.exclude(name="Sam Okafor"):
-        subject = DOT if supervisor.reference == "NONE" else BO
+        subject = DOT if supervisor.register == world.cast.southmoor else BO
         world.plant(supervisor, "name", subject, "Invented {}")
         world.plant(supervisor, "email", subject, "{}@example.org")
         for each in Evidence.objects.filter(supervisor=supervisor, kind=Evidence.Kind.OWN_SUPERVISION):
             world.plant(each, "text", subject)
             world.plant(_void_copy(world, each, subject), "voided_because", subject)
+    without = CoachFactory.create(name="Ida Invented", pcn=world.cast.riverside)  # may be invited
+    for name, shape in (("name", "Invented {}"), ("email", "{}@example.org")):
+        world.plant(without, name, BO, shape)
     for each in Requirement.objects.all():
         world.plant(each, "voided_because", BO)
     since = {"starts_on": today() - timedelta(days=400)}
@@ -491,12 +496,12 @@ def _subject(subject: str, day: date) -> str:
 
 
 def _void_copy(world: World, row: Any, subject: str) -> Any:
-    """The same once more, withdrawn a day ago by the manager there."""
+    """The same once more, withdrawn a day ago by somebody whose name is as open as the record."""
     copy = type(row)(**{each.attname: getattr(row, each.attname) for each in row._meta.concrete_fields})
     copy.pk = None
     if hasattr(copy, "uuid"):
         copy.uuid = uuid4()
-    by = {DOT: "zed", EVE_LATER: "hilltop"}.get(subject, "mo")
+    by = {DOT: "zed", EVE: "eve", EVE_LATER: "hilltop"}.get(subject, "mo")
     copy.voided_at, copy.voided_by = timezone.now() - timedelta(days=1), _person(world, by).user
     copy.save(force_insert=True)
     return copy
@@ -523,6 +528,10 @@ def _jobs(world: World) -> None:
     wrong = {"coach_ref": "BO", "kind": word(result, MOS_JOB), "from": "yesterday"}
     refused = bringing.done(bringing.asked(mo, {"absences": [wrong]}, name=f"{word(name, MOS_JOB)}.xlsx"))
     assert refused.outcome == Job.Outcome.REFUSED
+    # What a hub brings in differs from what is there: it is told so, and not why somebody was away.
+    away = {"coach_ref": world.coaches[BO].reference, "kind": "other", "from": ago(34), "to": ago(33)}
+    told = bringing.checked(_person(world, "lee"), {"absences": [away]})
+    assert bringing.counts(told)["absences"] == (0, 1, 0)
     searched = {"list": "coaches", "query": f"name={word(asked, MOS_JOB)}", "format": "xlsx"}
     for what in (searched, {"list": "coaches", "query": "", "format": "xlsx"}):
         with walls.within(mo.actor.scope):
@@ -589,6 +598,9 @@ def logged() -> Iterator[list[str]]:
             logger.removeHandler(lines)
 
 
+_IS_CODE = re.compile(r"[\w.:+/-]*")
+
+
 def audit() -> list[str]:
     """Every audit line, all of it but who."""
     with walls.lifted("tests"):
@@ -596,9 +608,20 @@ def audit() -> list[str]:
         return [json.dumps(row, default=str) for row in rows]
 
 
+def free_text(value: Any) -> list[str]:
+    """What in a JSON value is neither a code nor an identifier nor a number."""
+    if isinstance(value, dict):
+        return [text for pair in value.items() for part in pair for text in free_text(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in free_text(part)]
+    return [value] if isinstance(value, str) and not _IS_CODE.fullmatch(value) else []
+
+
 # --- The walk ---------------------------------------------------------------------------------------------------------
 
-_OFFERS_KINDS = {"absence_new", "import_template", "how_we_count"}  # these say which kinds of absence there are
+_OFFERS_KINDS = {"absence_new", "import_template"}  # these say which kinds of absence there are
+_MO_IS_TOLD_KINDS = {*_OFFERS_KINDS, "job", "import_faults"}  # what could have stood in a wrong cell
+EVERYTHING = bool(os.environ.get("HWBC_NEED_TO_KNOW"))  # every address for everybody, in every variant; minutes
 
 
 @dataclass
@@ -606,8 +629,10 @@ class Seen:
     """Where what was found, by whoever looked."""
 
     canaries: dict[str, dict[str, str]] = field(default_factory=dict)  # canary → who → where first
-    statuses: dict[int, int] = field(default_factory=dict)
-    texts: list[tuple[str, str, str]] = field(default_factory=list)  # who, where, headers and body
+    statuses: Counter[int] = field(default_factory=Counter)
+    before_body: list[str] = field(default_factory=list)  # canaries in headers and cookies, each a line
+    secrets: list[str] = field(default_factory=list)  # the same of secrets, wherever they stood
+    exactly: Collection[str] = ()  # secrets to look for
 
     def add(self, who: str, where: str, found: Iterable[str]) -> None:
         for word in found:
@@ -678,6 +703,7 @@ def variants(name: str) -> list[str]:
     days = [{}, {"as-at": before}, {"as-at": ago(1), "known-at": known}]
     if name.endswith("_export"):
         asked = [{"format": form, **day} for form in ("csv", "xlsx") for day in days]
+        asked = asked if EVERYTHING else [asked[0], asked[4], asked[5]]
     elif name == "coach_history":
         asked = [*days, {"page": "2"}, {"page": "3"}]
     else:
@@ -695,15 +721,24 @@ def walk(world: World, who: str, where: dict[str, list[str]], seen: Seen) -> Non
         for address in some:
             for number, asked in enumerate(variants(name)):
                 response = client.get(f"{address}?{asked}" if asked else address)
-                seen.statuses[response.status_code] = seen.statuses.get(response.status_code, 0) + 1
-                text = f"{headers(response)}\n\n{body(response)}"
-                seen.texts.append((who, f"{name} {asked}", text))
+                at = f"{name} {asked}"
+                seen.statuses[response.status_code] += 1
+                text = body(response)
+                seen.before_body += [f"{word} for {who} at {at}" for word in words(headers(response))]
+                seen.secrets += [f"a secret for {who} at {at}" for secret in seen.exactly if secret in text]
                 low = text.lower()
-                seen.add(who, f"{name} {asked}", words(low))
-                if name not in _OFFERS_KINDS:
-                    seen.add(who, f"{name} {asked}", [word for word in WORDS if word in low])
+                seen.add(who, at, words(low))
+                if name not in (_OFFERS_KINDS if who != "mo" else _MO_IS_TOLD_KINDS):
+                    seen.add(who, at, [word for word in WORDS if word in low])
                 if response.status_code != 200 or (number == 0 and not _has_days(name, low)):
                     break
+            if not EVERYTHING and response.status_code in (302, 403, 405) and _of_page(response):
+                break  # the page stays shut, whatever record it is asked about
+
+
+def _of_page(response: Any) -> bool:
+    """Whether an answer says nothing of the record: not signed in, not allowed, no such method."""
+    return response.status_code != 302 or response.headers["Location"].startswith(reverse("account_login"))
 
 
 def _has_days(name: str, text: str) -> bool:
