@@ -39,7 +39,7 @@ from hwbc.workforce.checks import pages
 from hwbc.workforce.models import Absence, AuditEvent, Coach, Fact, Grant, Organisation, Post, User, sort_key
 from hwbc.workforce.roles import Role
 from supervision.actions.access import give_access
-from supervision.actions.agreements import end_agreement
+from supervision.actions.agreements import agree, end_agreement
 from supervision.models import Agreement, Evidence, Meeting, Supervisor
 from tests import facts
 from tests.cast import SETUP, Cast, CoachFactory, Person, person, register
@@ -449,6 +449,8 @@ def _plant_in_people(world: World) -> None:
     without = CoachFactory.create(name="Ida Invented", pcn=world.cast.riverside)  # may be invited
     for name, shape in (("name", "Invented {}"), ("email", "{}@example.org")):
         world.plant(without, name, BO, shape)
+    una = Supervisor.objects.get(register=world.cast.northfield, reference="NONE")
+    agree(SETUP, coach=without, supervisor=una, kind="clinical", starts_on=today())
     for each in Requirement.objects.all():
         world.plant(each, "voided_because", BO)
     since = {"starts_on": today() - timedelta(days=400)}
@@ -524,14 +526,16 @@ def _jobs(world: World) -> None:
     result, name, asked = "standards.Job.result", "standards.Job.file_name", "standards.Job.asked"
     row = {"coach_ref": word(result, MOS_JOB), "name": f"Nia {word(result, MOS_JOB)}", "email": "nia@example.org",
            "pcn_code": "U99991", "started_on": "2026-01-05", "hours_per_week": "30", "funding": "arrs"}  # fmt: skip
-    bringing.done(bringing.asked(mo, {"coaches": [row]}, name=f"{word(name, MOS_JOB)}.xlsx"))
+    bo = world.coaches[BO]
+    moved = {**row, "coach_ref": bo.reference, "name": bo.name, "email": "other@example.org"}
+    bringing.done(bringing.asked(mo, {"coaches": [row, moved]}, name=f"{word(name, MOS_JOB)}.xlsx"))
     wrong = {"coach_ref": "BO", "kind": word(result, MOS_JOB), "from": "yesterday"}
     refused = bringing.done(bringing.asked(mo, {"absences": [wrong]}, name=f"{word(name, MOS_JOB)}.xlsx"))
     assert refused.outcome == Job.Outcome.REFUSED
     # What a hub brings in differs from what is there: it is told so, and not why somebody was away.
-    away = {"coach_ref": world.coaches[BO].reference, "kind": "other", "from": ago(34), "to": ago(33)}
-    told = bringing.checked(_person(world, "lee"), {"absences": [away]})
-    assert bringing.counts(told)["absences"] == (0, 1, 0)
+    away = {"coach_ref": bo.reference, "kind": "other", "from": ago(34), "to": ago(33)}
+    told = bringing.checked(_person(world, "lee"), {"coaches": [moved], "absences": [away]})
+    assert (bringing.counts(told)["coaches"], bringing.counts(told)["absences"]) == ((0, 1, 0), (0, 1, 0))
     searched = {"list": "coaches", "query": f"name={word(asked, MOS_JOB)}", "format": "xlsx"}
     for what in (searched, {"list": "coaches", "query": "", "format": "xlsx"}):
         with walls.within(mo.actor.scope):

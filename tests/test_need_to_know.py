@@ -24,7 +24,7 @@ from tests.cast import PASSWORD, SETUP, Cast
 from tests.compliance import bringing
 from tests.compliance.recording import day
 from tests.need_to_know import (
-    BO, DOT, ELSEWHERE, RELATIONS, SAME_AS, SECRETS, TABLE, TYPED, Seen, World, addresses, audit, body, confidential,
+    BO, ELSEWHERE, MOS_JOB, RELATIONS, SAME_AS, SECRETS, TABLE, TYPED, Seen, World, addresses, audit, body, confidential,
     fields_with_text, free_text, headers, judged, logged, make_world, walk, words,
 )  # fmt: skip
 
@@ -94,7 +94,7 @@ def test_what_is_confidential_is_shown_to_those_of_the_table_and_to_nobody_else(
 
 def _unseen(shown: dict[tuple[str, Any], str], people: tuple[str, ...]) -> list[str]:
     """Where the table lets somebody see what they were shown nowhere: then the search proves nothing there."""
-    here = {RELATIONS[subject][who] for subject in (BO, DOT) for who in people if who in RELATIONS[subject]}
+    here = {RELATIONS[subject][who] for subject in (BO, MOS_JOB) for who in people if who in RELATIONS[subject]}
     return [
         f"{name}: {relation.role}, {relation.to}"
         for name, who in TABLE.items()
@@ -108,3 +108,76 @@ def _secrets(world: World) -> list[str]:
     """Passwords as they were typed and as they are kept, in whole."""
     hashes = User.objects.filter(password__startswith="md5$").values_list("password", flat=True)
     return [PASSWORD, *hashes]
+
+
+# --- What somebody typed ----------------------------------------------------------------------------------------------
+
+WHO_TYPES = ("mo", "bo", "line")
+MOST = 2  # addresses of a page
+
+
+@pytest.mark.parametrize("who", WHO_TYPES)
+def test_what_somebody_types_is_answered_to_them_and_kept_out_of_log_audit_headers_and_mail(
+    world: World, who: str
+) -> None:
+    person = world.people[who]
+    assert person is not None
+    client = person.client
+    answered, statuses, typed = 0, set(), world.canary("what somebody typed", TYPED)
+    with walls.lifted("tests"):
+        before = set(AuditEvent.objects.values_list("pk", flat=True))
+    for name, some in addresses(world).items():
+        for address in some[:MOST]:
+            page = client.get(address)
+            if page.status_code != 200 or "html" not in page.headers["Content-Type"]:
+                continue
+            for fields, choices in _forms(page.content.decode()):
+                if name.startswith("account_"):
+                    continue
+                for filled in (dict.fromkeys(fields, typed), {**choices, **dict.fromkeys(fields, typed)}):
+                    kept = transaction.savepoint()
+                    with logged() as lines:
+                        response = client.post(address, filled)
+                        text = body(response)
+                    with walls.lifted("tests"):
+                        said = AuditEvent.objects.exclude(pk__in=before).values_list("facts", "record", "what")
+                        assert not words(str(list(said))), (name, list(said))
+                    assert not words("\n".join(lines)), (name, lines)
+                    assert typed not in headers(response), name
+                    assert not [message for message in mail.outbox if typed in f"{message.subject} {message.body}"]
+                    assert response.status_code < 500, name
+                    answered += typed in text
+                    statuses.add(response.status_code)
+                    transaction.savepoint_rollback(kept)
+    assert answered >= {"mo": 20, "bo": 5, "line": 2}[who], answered  # the form comes back as it was filled in
+    assert {200, 302} <= statuses  # some were refused, some were saved
+    print(f"{who}: {answered} forms came back with what was typed")
+
+
+def _forms(text: str) -> list[tuple[list[str], dict[str, str]]]:
+    """Of each form that is posted: the fields for text, and a choice or today for the others."""
+    found = []
+    for form in markup.parse(text).iter(f"{markup.HTML}form"):
+        if form.get("method") != "post" or form.get("action"):
+            continue
+        fields, others = [], {}
+        for each in form.iter():
+            name, kind = each.get("name", ""), each.get("type", "text")
+            if not name or name == "csrfmiddlewaretoken":
+                continue
+            if each.tag == f"{markup.HTML}textarea" or (each.tag == f"{markup.HTML}input" and kind in ("text", "email")):
+                part = name.rpartition("_")[2]
+                if part in ("day", "month", "year"):
+                    others[name] = str(getattr(today(), part))
+                elif each.get("inputmode") in ("numeric", "decimal"):
+                    others[name] = "30"
+                else:
+                    fields.append(name)
+            elif each.tag == f"{markup.HTML}select":
+                values = [option.get("value", "") for option in each.iter(f"{markup.HTML}option")]
+                others[name] = next((value for value in values if value), "")
+            elif each.tag == f"{markup.HTML}input" and kind != "file":
+                others.setdefault(name, each.get("value", ""))
+        if fields:
+            found.append((fields, others))
+    return found
