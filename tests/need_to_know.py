@@ -13,12 +13,14 @@ import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from io import BytesIO
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+import structlog
 from django.apps import apps
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.postgres.fields import ArrayField
@@ -36,7 +38,7 @@ from hwbc.standards.actions import load_preset
 from hwbc.standards.models import Flag, Job, Notification
 from hwbc.workforce import actions, walls
 from hwbc.workforce.checks import pages
-from hwbc.workforce.models import Absence, AuditEvent, Coach, Fact, Grant, Organisation, Post, User, sort_key
+from hwbc.workforce.models import Absence, AuditEvent, Coach, Fact, Grant, Post, User, sort_key
 from hwbc.workforce.roles import Role
 from supervision.actions.access import give_access
 from supervision.actions.agreements import agree, end_agreement
@@ -49,7 +51,7 @@ from tests.facts import ago
 from tests.pages import BY_NAME
 from training.models import Exemption, Requirement, TrainingRecord
 
-# --- Who asks, and what they have to do with the record: the words of the table ----------------------------------------
+# --- Who asks, and what they have to do with the record: the words of the table ---------------------------------------
 
 
 class Relation(NamedTuple):
@@ -354,7 +356,8 @@ def _records(world: World) -> None:
         {"supervisor_ref": who.upper(), "name": _person(world, who).user.name, "role": role,
          "email": _person(world, who).user.email}
         for who, role in names.items()
-    ] + [{"supervisor_ref": "NONE", "name": "Una Invented", "role": "gp", "email": "una.invented@example.org"}]  # fmt: skip
+    ]  # fmt: skip
+    supervisors.append({"supervisor_ref": "NONE", "name": "Una Invented", "role": "gp", "email": "una@example.org"})
     evidence = [("tier", "3"), ("coaching_years", "6"), ("caseload_hours", "80"), ("own_supervision", "Dr Invented")]
     shown = [
         {"supervisor_ref": "COACHING", "kind": kind, "value": value, "evidenced_on": ago(50)}
@@ -416,7 +419,8 @@ def _sheets(
         "exemptions": [{"coach_ref": coach, "rule": "training.before_referrals", "from": ago(days), "to": ago(days - 3),
                         "reason": "Invented", "approved_by": "Somebody"}],
         "supervision": meetings if supervised else [],
-        "referrals": [facts.referral(f"{ref}-1", coach, days, pcn), facts.referral(f"{ref}-2", coach, days, pcn, **closed),
+        "referrals": [facts.referral(f"{ref}-1", coach, days, pcn),
+                      facts.referral(f"{ref}-2", coach, days, pcn, **closed),
                       {"referral_ref": f"{ref}-3", "pcn_code": pcn, "source": "self", "priority": "urgent",
                        "received_on": ago(days)}],
         "coaching_sessions": [facts.session(f"{ref}-1", days - 1), facts.session(f"{ref}-1", days - 3, mode="video")],
@@ -578,10 +582,16 @@ def words(text: str) -> set[str]:
 class Lines(logging.Handler):
     """What the service logs, as it would be written."""
 
-    def __init__(self) -> None:
+    def __init__(self, tells_of_exceptions: Any = None) -> None:
         super().__init__(logging.DEBUG)
         console = next(each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler)
-        self.setFormatter(console.formatter)
+        formatter: Any = copy(console.formatter)
+        if tells_of_exceptions is not None:
+            formatter.processors = [
+                tells_of_exceptions if isinstance(each, structlog.processors.ExceptionRenderer) else each
+                for each in formatter.processors
+            ]
+        self.setFormatter(formatter)
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -589,9 +599,9 @@ class Lines(logging.Handler):
 
 
 @contextmanager
-def logged() -> Iterator[list[str]]:
-    """Every line that is logged meanwhile, at the level of the settings."""
-    lines = Lines()
+def logged(tells_of_exceptions: Any = None) -> Iterator[list[str]]:
+    """Every line that is logged meanwhile, at the level of the settings; exceptions told in another way, if given."""
+    lines = Lines(tells_of_exceptions)
     heard = [logging.getLogger(), logging.getLogger("django.server")]
     for logger in heard:
         logger.addHandler(lines)
@@ -696,7 +706,8 @@ def _records_by_route(world: World) -> dict[str, list[dict[str, Any]]]:
         "exemptions/": of(Exemption, **live), "flags/": of(Flag, cleared_at=None),
         "access/": [{"uuid": row.uuid} for row in Grant.objects.filter(revoked_at=None, user__in=[
             person.user.pk for who, person in world.people.items() if person and who in ("bo", "mo", "dot", "zed")])],
-        "notifications/": [{"uuid": row.pk} for row in Notification.objects.order_by("user_id", "pk").distinct("user_id")],
+        "notifications/": [{"uuid": row.pk}
+                           for row in Notification.objects.order_by("user_id", "pk").distinct("user_id")],
         "jobs/": [{"uuid": row.pk} for row in Job.objects.order_by("asked_at")],
     }  # fmt: skip
 
@@ -750,7 +761,9 @@ def _has_days(name: str, text: str) -> bool:
     return name.endswith("_export") or "/another-day?" in text
 
 
-def judged(world: World, seen: Seen) -> tuple[list[str], dict[tuple[str, Relation], str]]:
+def judged(
+    world: World, seen: Seen, table: dict[str, Who | str] = TABLE
+) -> tuple[list[str], dict[tuple[str, Relation], str]]:
     """What was shown to somebody for whom it is not, each a line; and field and relation of all that was shown."""
     leaks, shown = [], {}
     for word, by in sorted(seen.canaries.items()):
@@ -761,7 +774,7 @@ def judged(world: World, seen: Seen) -> tuple[list[str], dict[tuple[str, Relatio
         else:
             leaks.append(f"{word} was planted by nobody")
             continue
-        may = TABLE.get(name, NOBODY)
+        may = table.get(name, NOBODY)
         assert not isinstance(may, str)
         for who, where in by.items():
             relation = world.relation(who, subject)

@@ -27,7 +27,7 @@ def without_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -
 def without_words(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog processor: what an exception says is not repeated in the line, as Celery does.
 
-    Its words may be a record's: PostgreSQL quotes the whole row that breaks a constraint.
+    Its words may be a record's: PostgreSQL quotes the whole row that breaks a constraint of an open table.
     """
     said = event.get("event")
     fault = _exception(event.get("exc_info"))
@@ -40,7 +40,7 @@ def without_words(logger: Any, method: str, event: MutableMapping[str, Any]) -> 
 
 
 def where_it_broke(exc_info: ExcInfo) -> str:
-    """A traceback without the exceptions' words: of each its kind and place; of a database's, the code and constraint."""
+    """A traceback without the exceptions' words: the kind and place of each; of a database's its code and constraint."""
     parts = []
     for fault in reversed(list(_chain(exc_info[1]))):
         frames = "".join(traceback.format_tb(fault.__traceback__))
