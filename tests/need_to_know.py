@@ -38,7 +38,7 @@ from hwbc.standards.actions import load_preset
 from hwbc.standards.models import Flag, Job, Notification
 from hwbc.workforce import actions, walls
 from hwbc.workforce.checks import pages
-from hwbc.workforce.models import Absence, AuditEvent, Coach, Fact, Grant, Post, User, sort_key
+from hwbc.workforce.models import Absence, AuditEvent, Coach, Fact, Grant, Period, Post, User, sort_key
 from hwbc.workforce.roles import Role
 from supervision.actions.access import give_access
 from supervision.actions.agreements import agree, end_agreement
@@ -432,9 +432,10 @@ def _known_for_three_days() -> None:
     then = timezone.now() - timedelta(days=3)
     for model in apps.get_models():
         if issubclass(model, Fact):
-            model._default_manager.update(recorded_at=then)
-            if any(each.name == "end_recorded_at" for each in model._meta.concrete_fields):
-                model._default_manager.exclude(end_recorded_at=None).update(end_recorded_at=then)
+            rows: models.QuerySet[Any] = model._default_manager.all()
+            rows.update(recorded_at=then)
+            if issubclass(model, Period):
+                rows.exclude(end_recorded_at=None).update(end_recorded_at=then)
 
 
 def _plant_in_people(world: World) -> None:
@@ -455,8 +456,8 @@ def _plant_in_people(world: World) -> None:
         world.plant(without, name, BO, shape)
     una = Supervisor.objects.get(register=world.cast.northfield, reference="NONE")
     agree(SETUP, coach=without, supervisor=una, kind="clinical", starts_on=today())
-    for each in Requirement.objects.all():
-        world.plant(each, "voided_because", BO)
+    for requirement in Requirement.objects.all():
+        world.plant(requirement, "voided_because", BO)
     since = {"starts_on": today() - timedelta(days=400)}
     standard = load_preset(SETUP, organisation=world.cast.lakeside, preset="WDF", **since)
     world.plant(standard, "voided_because", DOT)
@@ -494,7 +495,7 @@ def _plant_in_records(world: World, subject: str, coach: Coach) -> None:
         if referral.closed_on:
             world.plant(referral, "outcome", whose)
         for name in ("local_reference", "voided_because"):
-            world.plant(referral.patient, name, whose)  # type: ignore[arg-type]
+            world.plant(referral.patient, name, whose)
 
 
 def _subject(subject: str, day: date) -> str:
@@ -753,7 +754,7 @@ def walk(world: World, who: str, where: dict[str, list[str]], seen: Seen) -> Non
 
 def _of_page(response: Any) -> bool:
     """Whether an answer says nothing of the record: not signed in, not allowed, no such method."""
-    return response.status_code != 302 or response.headers["Location"].startswith(reverse("account_login"))
+    return response.status_code != 302 or str(response.headers["Location"]).startswith(reverse("account_login"))
 
 
 def _has_days(name: str, text: str) -> bool:

@@ -40,7 +40,7 @@ def without_words(logger: Any, method: str, event: MutableMapping[str, Any]) -> 
 
 
 def where_it_broke(exc_info: ExcInfo) -> str:
-    """A traceback without the exceptions' words: the kind and place of each; of a database's its code and constraint."""
+    """A traceback without the exceptions' words: the kind and place of each; a database's code and constraint."""
     parts = []
     for fault in reversed(list(_chain(exc_info[1]))):
         frames = "".join(traceback.format_tb(fault.__traceback__))
