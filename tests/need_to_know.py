@@ -683,9 +683,9 @@ def addresses(world: World, names: Collection[str] | None = None) -> dict[str, l
 def _records_by_route(world: World) -> dict[str, list[dict[str, Any]]]:
     coaches = [coach.pk for coach in world.coaches.values()]
 
-    def of(model: Any, **asked: Any) -> list[dict[str, Any]]:
-        """One live record of each coach: of Eve, the last."""
-        rows = model.objects.filter(coach__in=coaches, **asked).order_by("coach_id", "-pk").distinct("coach_id")
+    def of(model: Any, order: str = "-pk", **asked: Any) -> list[dict[str, Any]]:
+        """One record of each coach, the last of them; of meetings the first, which is the line supervisor's."""
+        rows = model.objects.filter(coach__in=coaches, **asked).order_by("coach_id", order).distinct("coach_id")
         return [{"uuid": row.uuid} for row in rows]
 
     live = {"voided_at": None}
@@ -703,7 +703,8 @@ def _records_by_route(world: World) -> dict[str, list[dict[str, Any]]]:
                          *({"uuid": row.uuid, "session": session.uuid}
                            for session in row.sessions.filter(**live).order_by("pk")[:1]))
         ],
-        "meetings/": of(Meeting, **live), "agreements/": of(Agreement, **live), "training/": of(TrainingRecord, **live),
+        "meetings/": of(Meeting, "pk", **live), "agreements/": of(Agreement, **live),
+        "training/": of(TrainingRecord, **live),
         "exemptions/": of(Exemption, **live), "flags/": of(Flag, cleared_at=None),
         "access/": [{"uuid": row.uuid} for row in Grant.objects.filter(revoked_at=None, user__in=[
             person.user.pk for who, person in world.people.items() if person and who in ("bo", "mo", "dot", "zed")])],
