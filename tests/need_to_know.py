@@ -211,7 +211,7 @@ TABLE: dict[str, Who | str] = {
     "sessions.Session.session_key": NOBODY,
 }
 
-#: Held by the tests of secrets, and not by a word in the field.
+#: Looked for as they are, and not by a word in the field. Of a session's data: the key of a link, by a test of its own.
 SECRETS = {"workforce.User.password", "sessions.Session.session_data", "sessions.Session.session_key"}
 #: The same words as another field's, in another shape: found where that one is.
 SAME_AS = {
@@ -648,6 +648,7 @@ class Seen:
     before_body: list[str] = field(default_factory=list)  # canaries in headers and cookies, each a line
     secrets: list[str] = field(default_factory=list)  # the same of secrets, wherever they stood
     exactly: Collection[str] = ()  # secrets to look for
+    cookies: set[str] = field(default_factory=set)  # keys of sessions, and what CSRF tokens are made from: secrets too
 
     def add(self, who: str, where: str, found: Iterable[str]) -> None:
         for word in found:
@@ -742,7 +743,9 @@ def walk(world: World, who: str, where: dict[str, list[str]], seen: Seen) -> Non
                 seen.statuses[response.status_code] += 1
                 text = body(response)
                 seen.before_body += [f"{word} for {who} at {at}" for word in words(headers(response))]
-                seen.secrets += [f"a secret for {who} at {at}" for secret in seen.exactly if secret in text]
+                seen.cookies |= {each.value for each in client.cookies.values() if len(each.value) >= 32}
+                secrets = [*seen.exactly, *seen.cookies]
+                seen.secrets += [f"a secret for {who} at {at}" for secret in secrets if secret in text]
                 low = text.lower()
                 seen.add(who, at, words(low))
                 if name not in (_OFFERS_KINDS if who != "mo" else _MO_IS_TOLD_KINDS):
