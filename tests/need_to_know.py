@@ -689,7 +689,7 @@ def _records_by_route(world: World) -> dict[str, list[dict[str, Any]]]:
         rows = model.objects.filter(coach__in=coaches, **asked).order_by("coach_id", order).distinct("coach_id")
         return [{"uuid": row.uuid} for row in rows]
 
-    live = {"voided_at": None}
+    live: dict[str, Any] = {"voided_at": None}
     referrals = Referral.objects.filter(allocations__coach__in=coaches).order_by("pk").distinct()
     return {
         "coaches/": [
