@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from hwbc.embedded import addresses
-from hwbc.kit.logs import without_secrets
+from hwbc.kit.logs import where_it_broke, without_secrets, without_words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 BUILD_DIR = BASE_DIR / ".build"  # what `make setup` compiles: style sheet, collected static files
@@ -265,6 +265,9 @@ if not LOCAL:
     if ALLAUTH_TRUSTED_PROXY_COUNT:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# In the session and not in a cookie: what a page answers may name people and give reasons.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
 # --- What a browser may do ----------------------------------------------------------------------------------------
 
 CONTENT_SECURITY_POLICY = {
@@ -308,6 +311,7 @@ _before: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     without_secrets,
+    without_words,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 LOGGING = {
@@ -319,7 +323,7 @@ LOGGING = {
             "foreign_pre_chain": _before,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                structlog.processors.ExceptionRenderer(where_it_broke),
                 structlog.processors.JSONRenderer()
                 if LOG_JSON
                 else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),

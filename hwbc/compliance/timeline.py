@@ -191,6 +191,8 @@ def _entry(
     if what.startswith(("absence", "exemption")) and not record.sees(Can.SEE_REASONS, on_day):
         facts = facts | {"kind": None, "reason": ""}
         words = ""
+    if what.startswith("allocation") and facts["reference"] is None:
+        words = ""  # why another PCN's was withdrawn is that PCN's
     if what.startswith("post") and facts["outlasts"] and facts["pcn_id"] not in record.actor.pcns(record.can):
         facts = facts | ({"pcn": "another PCN", "employer": "another employer"} if record.has_left else {})
     title, details = _WORDS[what](facts)

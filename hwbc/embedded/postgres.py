@@ -59,6 +59,9 @@ class Postgres:
             "unix_socket_permissions": "0700",
             "port": "5432",
             "max_connections": "100",
+            # Its log says what failed, and not with which values: these are people's records.
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "panic",
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

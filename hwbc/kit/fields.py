@@ -350,7 +350,16 @@ class NhsukForm(forms.BaseForm):
         for name in self.revealed_by():
             if not self.is_asked(name):
                 self.errors.pop(name, None)
-                self.cleaned_data[name] = self.fields[name].to_python(None)
+                self.cleaned_data[name] = _unasked(self.fields[name])
+
+
+def _unasked(field: forms.Field) -> Any:
+    """What a field comes to that was not asked: what it makes of no answer, as if it could be left out."""
+    required, field.required = field.required, False
+    try:
+        return field.clean(None)
+    finally:
+        field.required = required
 
 
 def _ask_for(field: forms.Field, label: str) -> str:

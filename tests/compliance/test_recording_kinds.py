@@ -85,6 +85,12 @@ NEW = [
                       **day("ends_on", ago(-30)), "reason": "Back from leave"},
         "exemption.record",
     ),
+    New(  # the course is not asked
+        "exemption_new", Exemption,
+        lambda cast: {"rule": Exemption.BEFORE_REFERRALS, "course": "", **day("starts_on", today()),
+                      **day("ends_on", ago(-30)), "reason": "The course begins next week"},
+        "exemption.record",
+    ),
     New(
         "post_new", Post,
         lambda cast: {"pcn": cast.riverside.uuid, "employer": "", **day("starts_on", date(2025, 1, 6)),
