@@ -29,7 +29,9 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from coaching.actions.opening import open_case
 from coaching.models import Allocation, CoachingSession, Patient, Referral
+from coaching.queries import around
 from hwbc.compliance.checks import run_checks
 from hwbc.compliance.jobs.actions import ask
 from hwbc.kit.periods import today
@@ -63,6 +65,7 @@ class Relation(NamedTuple):
 
 OWN = Relation("coach", "own record")
 COLLEAGUE = Relation("coach", "own PCN, another coach's record")
+OPENED = Relation("coach", "own PCN, another coach's record, whose case they opened today with a reason")
 OTHER_COACH = Relation("coach", "another PCN")
 LINE = Relation("line supervisor", "supervises")
 CLINICAL = Relation("clinical supervisor", "supervises")
@@ -92,9 +95,9 @@ STANDING: Who = frozenset({OWN, LINE, CLINICAL, COACHING, MANAGER, NEXT, HUB, AU
 #: Who sees why a coach is away or let off.
 REASONS: Who = frozenset({OWN, LINE, MANAGER, NEXT})
 #: Who sees the work of a PCN, without anybody's identity.
-WORK: Who = frozenset({OWN, MANAGER, HUB, AUDITOR})
-#: Who sees what was said in a session: the coach who has or had the case on that day, and the PCN's managers.
-SAID: Who = frozenset({OWN, MANAGER})
+WORK: Who = frozenset({OWN, MANAGER, HUB, AUDITOR, OPENED})
+#: Who sees what was said in a session: the coach who has or had the case, and whoever opened it today with a reason.
+SAID: Who = frozenset({OWN, OPENED})
 #: Who gives access in the PCN and therefore needs addresses.
 GIVES_ACCESS: Who = frozenset({MANAGER, HUB})
 #: No page, file, mail or line shows it.
@@ -118,6 +121,7 @@ TABLE: dict[str, Who | str] = {
     "coaching.CoachingSession.note": SAID,
     "coaching.CoachingSession.outcome": _CODE,
     "coaching.CoachingSession.voided_because": SAID,
+    "coaching.Opening.reason": frozenset({MANAGER}),
     "coaching.Patient.local_reference": NOBODY,
     "coaching.Patient.voided_because": NOBODY,
     "coaching.Referral.outcome": WORK,
@@ -291,7 +295,7 @@ ELSEWHERE = {  # of everybody to a record that they have nothing to do with
     "rae": RECRUITS, "pip": RECRUITS, "gone": ENDED, "nobody": NO_ROLE, "signed out": SIGNED_OUT,
 }  # fmt: skip
 RELATIONS: dict[str, dict[str, Relation]] = {
-    BO: {"bo": OWN, "asha": COLLEAGUE, "line": LINE, "clinical": CLINICAL, "coaching": COACHING, "former": FORMER,
+    BO: {"bo": OWN, "asha": OPENED, "line": LINE, "clinical": CLINICAL, "coaching": COACHING, "former": FORMER,
          "mo": MANAGER, "hilltop": SIBLING, "zed": OTHER_PCN, "lee": HUB, "ann": AUDITOR},
     DOT: {"dot": OWN, "zed": MANAGER, "southmoor": HUB},
     EVE: {"eve": OWN, "asha": COLLEAGUE, "bo": COLLEAGUE, "mo": MANAGER, "hilltop": NEXT, "lee": HUB, "ann": AUDITOR},
@@ -311,6 +315,7 @@ def make_world(cast: Cast) -> World:
         _plant_in_people(world)
         for subject, coach in world.coaches.items():
             _plant_in_records(world, subject, coach)
+    _open(world)
     _acknowledge(world)
     _jobs(world)
     return world
@@ -496,6 +501,14 @@ def _plant_in_records(world: World, subject: str, coach: Coach) -> None:
             world.plant(referral, "outcome", whose)
         for name in ("local_reference", "voided_because"):
             world.plant(referral.patient, name, whose)
+
+
+def _open(world: World) -> None:
+    """Asha opens Bo's cases, with a reason."""
+    actor = _person(world, "asha").actor
+    with walls.within(actor.scope):
+        for referral in around(actor).filter(allocations__coach=world.coaches[BO]).distinct():
+            open_case(actor, referral=referral, reason=f"{world.canary('coaching.Opening.reason', BO)} as they are ill")
 
 
 def _subject(subject: str, day: date) -> str:
