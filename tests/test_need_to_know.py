@@ -15,6 +15,7 @@ from django.test.utils import isolate_apps
 from django.urls import path, reverse
 
 from hwbc.compliance.checks import run_checks
+from hwbc.compliance.views import caseload
 from hwbc.kit.periods import today
 from hwbc.standards.models import Notification
 from hwbc.workforce import access, walls
@@ -395,6 +396,8 @@ def _notices_missing_walls(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Reached, "for_actor", lambda self, actor, can=None: self.all())
     monkeypatch.setattr(Actor, "coaches", lambda self, can: every["coaches"])
     monkeypatch.setattr(Actor, "pcns", lambda self, can: every["pcns"])
+    monkeypatch.setattr(Actor, "around", lambda self, can: every["pcns"])
+    monkeypatch.setattr(caseload, "is_opened", lambda actor, referral: True)
     monkeypatch.setattr(Actor, "scope", property(lambda self: walls.Scope(self.user_id, lifts="tests")))
     seen = Seen()
     names = ["coach_training", "coach_history", "coach_employment", "referral", "coaches_export", "referrals_export"]
