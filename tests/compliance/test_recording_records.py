@@ -160,6 +160,19 @@ def test_a_post_and_an_absence_are_found_below_their_own_coach_alone(cast: Cast)
         assert cast.zed.client.get(url(page, cast.coach_bo, pk=pk)).status_code == 404
 
 
+def test_a_post_is_at_ones_own_pcn_whatever_is_sent(cast: Cast) -> None:
+    address = url("post_new", cast.coach_asha)
+    form = cast.mo.client.get(address).context["form"]
+    assert [label for _, label in form.fields["pcn"].choices] == ["Riverside PCN"]
+    typed = {"token": uuid4(), "employer": "", **day("starts_on", ago(3)), "hours_per_week": "5", "funding": "other"}
+    for place in (cast.hilltop, cast.lakeside):
+        for sent in (place.uuid, place.pk, place.code):
+            response = posted(cast.mo.client, address, {**typed, "pcn": sent})
+            assert response.status_code == 200
+            assert set(response.context["form"].errors) == {"pcn"}
+    assert {post.pcn_id for post in rows(Post, coach=cast.coach_asha)} == {cast.riverside.pk}
+
+
 def test_a_post_elsewhere_and_what_came_after_the_coach_left_are_not_opened(cast: Cast) -> None:
     """Bo goes from Riverside to Lakeside: Mo learns nothing of it, by no number."""
     [post] = rows(Post, coach=cast.coach_bo)
