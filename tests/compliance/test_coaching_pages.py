@@ -145,7 +145,7 @@ def test_a_session_is_logged_once_however_often_it_is_sent(trained: Cast) -> Non
 
 
 def test_a_session_is_of_its_referrals_pcn_whatever_is_sent(trained: Cast) -> None:
-    """Asha works at Hilltop too, so that the database would take a row of hers there: the page and the action do not."""
+    """Asha works at Hilltop too, so that the database would take a row of hers there."""
     with walls.lifted("tests"):
         Post.objects.create(
             coach=trained.coach_asha, pcn=trained.hilltop, employer=trained.hilltop, starts_on=today(),

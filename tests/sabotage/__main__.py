@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,7 @@ _LONGEST = 300  # seconds, of one test process
 HARMLESS = Sabotage(
     "nothing at all",
     "nothing: a docstring has another word",
-    (Edit("hwbc/workforce/walls.py", "Who may see and write a table's rows.", "Who may see and may write a table's rows."),),
+    (Edit("hwbc/workforce/walls.py", "Who may see and write a table's rows.", "Who sees and writes a table's rows."),),
     "tests/workforce/test_walls.py::test_within_a_scope_the_database_shows_that_scope_and_no_more",
 )  # fmt: skip
 
@@ -59,6 +60,7 @@ class Place:
             if (BASE / name).exists():
                 (self.tree / name).symlink_to(BASE / name, target_is_directory=True)
         self.env = {**os.environ, "HWBC_LOCAL": "true", "HWBC_FSYNC": "off", "HWBC_VAR": str(self.var)}
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)  # the next test process starts in half the time
 
     @contextmanager
     def servers(self) -> Iterator[None]:
@@ -92,7 +94,17 @@ class Place:
         """How these tests end, and what pytest says."""
         endings = self.folder / "endings.json"
         endings.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "-q", "--reuse-db", "-p", "no:cacheprovider", "-p", "no:randomly"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "--reuse-db",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:hypothesispytest",
+        ]
         command += ["-p", "tests.sabotage.plugin", f"--endings={endings}", f"--sabotage={sabotage}", *tests]
         try:
             done = subprocess.run(
@@ -112,8 +124,6 @@ class Place:
         if not endings:
             return Ending(False, f"no test ran:\n{said}", seconds)
         faults = [end["fault"] for end in endings if end["outcome"] == "failed"]
-        if os.environ.get("SABDEBUG") and (not faults or True):
-            Path("/tmp/sab.detail").open("a").write(f"=== {sabotage.name}: {endings}\n{said[-3000:]}\n")
         other = [end["fault"] for end in endings if end["when"] != "call" or end["fault"] not in (*_NOTICED, "")]
         if other:
             return Ending(False, f"red for another reason, {', '.join(other)}:\n{said}", seconds)
@@ -127,26 +137,29 @@ def chosen(asked: Sequence[str]) -> list[Sabotage]:
 
 def spread(work: Sequence[Sabotage], places: Sequence[Place], tell: Callable[[Sabotage, Ending], None]) -> None:
     """Try all out, one at a time in each place."""
-    waiting: queue.SimpleQueue[Sabotage] = queue.SimpleQueue()
-    for one in work:
-        waiting.put(one)
+    free: queue.SimpleQueue[Place] = queue.SimpleQueue()
+    for place in places:
+        free.put(place)
 
-    def at(place: Place) -> None:
-        while True:
-            try:
-                one = waiting.get_nowait()
-            except queue.Empty:
-                return
+    def somewhere(one: Sabotage) -> None:
+        place = free.get()
+        try:
             tell(one, place.try_out(one))
+        finally:
+            free.put(place)
 
-    together([partial(at, place) for place in places])
+    together([partial(somewhere, one) for one in work], len(places))
 
 
-def together(work: Sequence[Callable[[], None]]) -> None:
-    """Do these at once, and wait for all; what one of them raises is raised."""
-    with ThreadPoolExecutor(len(work)) as threads:
-        for done in [threads.submit(each) for each in work]:
-            done.result()
+def together(work: Sequence[Callable[[], None]], at_once: int) -> None:
+    """Do these, so many at once. What one of them raises is raised, and so is Ctrl-C: the others are not begun then."""
+    with ThreadPoolExecutor(at_once) as threads:
+        try:
+            for done in [threads.submit(each) for each in work]:
+                done.result()
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def green(work: Sequence[Sabotage], places: Sequence[Place]) -> list[str]:
@@ -163,7 +176,7 @@ def green(work: Sequence[Sabotage], places: Sequence[Place]) -> list[str]:
             faults.append(f"Not green without any sabotage: {', '.join({*bad, *missing})}\n{said}")
 
     shares = [tests[n :: len(places)] for n in range(len(places))]
-    together([partial(at, place, some) for place, some in zip(places, shares, strict=True) if some])
+    together([partial(at, place, some) for place, some in zip(places, shares, strict=True) if some], len(places))
     return faults
 
 
@@ -228,4 +241,5 @@ class Table:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also then, nothing is left behind
     sys.exit(main(sys.argv[1:]))

@@ -11,6 +11,8 @@ _TEST_WALLS = "tests/workforce/test_walls.py::"
 _PAGES = "tests/test_pages.py::"
 _WITHIN = _TEST_WALLS + "test_within_a_scope_the_database_shows_that_scope_and_no_more"
 _CARE = "tests/test_constraints.py::test_patients_are_shown_to_those_who_care_and_not_to_the_hub"
+_BY_ITSELF = "tests/test_rows.py::test_the_database_by_itself_shows_no_row_of_another_pcn"
+_FOR_ACTOR = "tests/test_rows.py::test_for_actor_by_itself_gives_no_row_of_another_pcn"
 _OPENS = _PAGES + "test_a_role_opens_what_it_is_allowed_and_nothing_else"
 
 # --- The walls: the database by itself --------------------------------------------------------------------------------
@@ -32,13 +34,13 @@ WALLS = [
         "wall of posts takes all",
         "a table seen by coach takes rows of every coach",
         (Sql("alter policy wall on workforce_post with check (true)"),),
-        _TEST_WALLS + "test_nobody_writes_into_somebody_elses_rows",
+        _TEST_WALLS + "test_a_row_of_somebody_else_is_refused_also_where_nothing_is_read_back",
     ),
     Sabotage(
         "wall of absences off",
         "row security is disabled on a table",
         (Sql("alter table workforce_absence disable row level security"),),
-        "tests/workforce/test_records.py::test_without_the_python_checks_the_database_refuses",
+        _BY_ITSELF,
     ),
     Sabotage(
         "wall of sessions dropped",
@@ -171,6 +173,24 @@ WALLS = [
         "tests/compliance/test_jobs.py::test_a_job_is_there_for_whoever_asked_alone",
     ),
     Sabotage(
+        "meetings are open",
+        "one table of those seen by coach declares another wall than they",
+        (
+            Edit(
+                "supervision/models.py",
+                "class Meeting(Named, OfCoach, Fact):\n",
+                'class Meeting(Named, OfCoach, Fact):\n    wall = walls.Wall("true", "true")\n',
+            ),
+        ),
+        _BY_ITSELF,
+    ),
+    Sabotage(
+        "monthly shares are open",
+        "the database shows everybody the figures of every PCN",
+        (Sql("alter policy wall on standards_monthlyshare using (true)"),),
+        _BY_ITSELF,
+    ),
+    Sabotage(
         "model without a wall",
         "a new table is open by mistake, and on no list of open ones",
         (
@@ -224,7 +244,8 @@ REACH = [
             Edit(
                 _REACH,
                 "select b.grant_id, o.id from below b join workforce_organisation o on o.parent_id = b.node",
-                "select b.grant_id, o.parent_id from below b join workforce_organisation o on o.id = b.node where o.parent_id is not null",
+                "select b.grant_id, o.parent_id from below b join workforce_organisation o on o.id = b.node "
+                "where o.parent_id is not null",
             ),
         ),
         _TEST_ACCESS + "test_for_actor_shows_what_the_roles_reach",
@@ -347,7 +368,8 @@ DOOR = [
             Edit(
                 "hwbc/compliance/record.py",
                 "    if coach is None:\n        raise Http404\n",
-                '    if coach is None:\n        from hwbc.workforce import walls\n\n        with walls.lifted("who it is"):\n'
+                "    if coach is None:\n        from hwbc.workforce import walls\n\n"
+                '        with walls.lifted("who it is"):\n'
                 '            raise Http404(f"{Coach.objects.get(uuid=uuid)} is not yours")\n',
             ),
             Edit("templates/404.html", "<h1>Page not found</h1>", "<h1>Page not found</h1><p>{{ exception }}</p>"),
@@ -375,7 +397,7 @@ ROWS = [
         "for_actor of a coach's facts gives all",
         "only the database holds back posts, meetings, training and flags",
         (Edit("hwbc/workforce/models.py", "return Q(coach__in=actor.coaches(can))", "return Q()"),),
-        "tests/compliance/test_recording_kinds.py::test_for_another_pcn_there_is_no_such_coach",
+        _FOR_ACTOR,
     ),
     Sabotage(
         "for_actor of Referral gives all",
@@ -399,7 +421,7 @@ ROWS = [
         "for_actor of Job gives all",
         "only the database holds back the file of somebody else's job",
         (Edit("hwbc/standards/models.py", "        return Q(user=actor.user_id)\n", "        return Q()\n"),),
-        "tests/compliance/test_jobs.py::test_a_job_is_there_for_whoever_asked_alone",
+        _FOR_ACTOR,
     ),
     Sabotage(
         "for_actor forgets the Can",
@@ -511,7 +533,8 @@ WRITING = [
                 "hwbc/compliance/views/caseload.py",
                 "said = sessions.log_session(request.actor, referral=row, uuid=token, **form.answers())",
                 'sent = {"pcn": int(request.POST["pcn"])} if "pcn" in request.POST else {}\n'
-                "        said = sessions.log_session(request.actor, referral=row, uuid=token, **form.answers(), **sent)",
+                "        said = sessions.log_session("
+                "request.actor, referral=row, uuid=token, **form.answers(), **sent)",
             ),
             Edit(
                 "coaching/actions/sessions.py",
