@@ -14,7 +14,21 @@ from django.db import connection
 from tests.sabotage.kinds import Sql
 from tests.sabotage.sabotages import BY_NAME
 
-_endings: list[dict[str, str]] = []
+# Faults by which a test notices: an assertion; and what is missing where the test itself looks for it, as in
+# `[line] = audited(…)` and `AuditEvent.objects.get(…)`.
+_ASSERTED = {"AssertionError", "Failed"}  # Failed: pytest.raises, when nothing was raised
+_MISSED = {"ValueError", "DoesNotExist", "KeyError", "IndexError"}
+_endings: list[dict[str, Any]] = []
+
+
+def _noticed(call: pytest.CallInfo[None], root: Path) -> bool:
+    """Whether a test failed because it noticed something, and not because the sabotaged code broke down."""
+    assert call.excinfo is not None
+    kind = type(call.excinfo.value).__name__
+    if call.when != "call" or kind in _ASSERTED:
+        return call.when == "call"
+    ours = [entry.path for entry in call.excinfo.traceback if Path(entry.path).is_relative_to(root)]
+    return kind in _MISSED and bool(ours) and Path(ours[-1]).is_relative_to(root / "tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,8 +71,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """How a phase of a test ended, and with what kind of fault."""
     report = yield
     if report.when == "call" or report.outcome != "passed":
-        kind = type(call.excinfo.value).__name__ if call.excinfo else ""
-        _endings.append({"test": item.nodeid, "when": report.when, "outcome": report.outcome, "fault": kind})
+        ending = {"test": item.nodeid, "outcome": report.outcome, "fault": "", "noticed": False}
+        if call.excinfo and report.outcome == "failed":
+            ending["fault"] = type(call.excinfo.value).__name__
+            ending["noticed"] = _noticed(call, item.config.rootpath)
+        _endings.append(ending)
     return report
 
 
