@@ -188,6 +188,20 @@ def test_a_post_elsewhere_and_what_came_after_the_coach_left_are_not_opened(cast
         assert cast.zed.client.get(url(page, cast.coach_bo, pk=pk)).status_code == 200
 
 
+def test_a_post_beside_theirs_is_not_opened(cast: Cast) -> None:
+    """Asha works at Lakeside too. Mo reads of it, for he reaches her; what he records ends with his own PCN."""
+    with walls.lifted("tests"):
+        beside = Post.objects.create(
+            coach=cast.coach_asha, pcn=cast.lakeside, employer=cast.lakeside, starts_on=ago(60), hours_per_week=5,
+            funding="other",
+        )  # fmt: skip
+    [own, _] = rows(Post, coach=cast.coach_asha)
+    for page in ("post_end", "post_change", "post_correct", "post_withdraw"):
+        assert cast.mo.client.get(url(page, cast.coach_asha, pk=beside.pk)).status_code == 404
+        assert cast.zed.client.get(url(page, cast.coach_asha, pk=beside.pk)).status_code == 200
+        assert cast.mo.client.get(url(page, cast.coach_asha, pk=own.pk)).status_code == 200
+
+
 def test_new_hours_go_on_in_one_employment(cast: Cast) -> None:
     [post] = rows(Post, coach=cast.coach_asha)
     page = url("post_change", cast.coach_asha, pk=post.pk)

@@ -29,6 +29,7 @@ BASE = Path(__file__).resolve().parent.parent.parent
 _LEFT_OUT = (".git", ".venv", "node_modules", "var", ".build", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 _LINKED = ("node_modules", ".build")
 GREEN = "the test is green all the same"
+_PLUGINS = ("no:cacheprovider", "no:hypothesispytest", "tests.sabotage.plugin")
 _LONGEST = 300  # seconds, of one test process
 
 # The runner's own control: what breaks nothing has to be called not caught.
@@ -93,7 +94,7 @@ class Place:
         """How these tests end, and what pytest says."""
         endings = self.folder / "endings.json"
         endings.unlink(missing_ok=True)
-        options = "-q --reuse-db -p no:cacheprovider -p no:hypothesispytest -p tests.sabotage.plugin".split()
+        options = ["-q", "--reuse-db", *(word for name in _PLUGINS for word in ("-p", name))]
         command = [sys.executable, "-m", "pytest", *options, f"--endings={endings}", f"--sabotage={sabotage}", *tests]
         try:
             done = subprocess.run(

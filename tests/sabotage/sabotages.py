@@ -427,7 +427,8 @@ ROWS = [
         "for_actor forgets the Can",
         "a page's own Can is not asked, only the model's",
         (Edit("hwbc/workforce/models.py", "can or self.model.read_by", "self.model.read_by"),),
-        "tests/compliance/test_recording_kinds.py::test_for_another_pcn_there_is_no_such_coach",
+        "tests/compliance/test_recording_kinds.py::"
+        "test_who_sees_a_coach_by_another_role_writes_nothing_about_them[post_new]",
     ),
     Sabotage(
         "entry about any coach",
@@ -439,7 +440,8 @@ ROWS = [
                 "Coach.objects.for_actor(actor)",
             ),
         ),
-        "tests/compliance/test_recording_kinds.py::test_for_another_pcn_there_is_no_such_coach",
+        "tests/compliance/test_recording_kinds.py::"
+        "test_who_sees_a_coach_by_another_role_writes_nothing_about_them[post_new]",
     ),
     Sabotage(
         "post by its number",
@@ -463,8 +465,7 @@ ROWS = [
                 "",
             ),
         ),
-        "tests/compliance/test_recording_records.py::"
-        "test_a_post_elsewhere_and_what_came_after_the_coach_left_are_not_opened",
+        "tests/compliance/test_recording_records.py::test_a_post_beside_theirs_is_not_opened",
     ),
     Sabotage(
         "leaver is shown without end",
