@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup start test matrix check reset bench pictures locks rebuild
+.PHONY: help setup start test matrix sabotage check reset bench pictures locks rebuild
 MAKEFLAGS += --no-builtin-rules
 
 PY := .venv/bin/python
@@ -31,6 +31,9 @@ test: setup .venv/dev  ## Run all tests, in parallel (ARGS="-k name" for some of
 matrix: setup .venv/dev  ## Every page, method, role and relation: that both walls hold, and either alone (ARGS="-k zed" for one visitor)
 	@$(TESTING) $(PY) -m pytest --numprocesses $(or $(WORKERS),2) --dist worksteal --show-capture=no \
 		tests/matrix/walk.py tests/matrix/reach.py $(ARGS)
+
+sabotage: setup .venv/dev  ## Break access control on purpose, in every way we know: a test has to notice each (ARGS=reach)
+	@$(PY) -m tests.sabotage $(ARGS)
 
 check: setup .venv/dev  ## Read the code without running it: style, types, floors, templates, migrations, deployment settings
 	@$(PY) -m ruff check .

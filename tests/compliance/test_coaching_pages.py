@@ -16,7 +16,7 @@ from hwbc.compliance.queries import waiting_referrals
 from hwbc.kit.periods import today
 from hwbc.standards.models import Flag
 from hwbc.workforce import walls
-from hwbc.workforce.models import Coach
+from hwbc.workforce.models import Coach, Post
 from hwbc.workforce.roles import Role
 from tests import facts, markup
 from tests.cast import SETUP, Cast, CoachFactory, Person, person
@@ -144,6 +144,25 @@ def test_a_session_is_logged_once_however_often_it_is_sent(trained: Cast) -> Non
     assert "Phone, 45 minutes. Some progress" in text
     again = get(trained.asha, "session_log", referral).context["form"]
     assert (again["mode"].value(), again["minutes"].value()) == ("phone", 45)  # as the last one was
+
+
+def test_a_session_is_of_its_referrals_pcn_whatever_is_sent(trained: Cast) -> None:
+    """Asha works at Hilltop too, so that the database would take a row of hers there."""
+    with walls.lifted("tests"):
+        Post.objects.create(
+            coach=trained.coach_asha, pcn=trained.hilltop, employer=trained.hilltop, starts_on=today(),
+            hours_per_week=5, funding="other",
+        )  # fmt: skip
+    trained.asha.given(Role.COACH, trained.hilltop, trained.coach_asha)
+    referral = received(trained)
+    since(given(trained, referral), 5)
+    trained.asha.client.raise_request_exception = False
+    typed = {**filled_in(get(trained.asha, "session_log", referral)), **a_session(1)}
+    slipped_in = {"pcn": trained.hilltop.pk, "pcn_id": trained.hilltop.pk, "referral": uuid4(), "coach": uuid4()}
+    assert trained.asha.client.post(url("session_log", referral), {**typed, **slipped_in}).status_code == 302
+    with walls.lifted("tests"):
+        session = CoachingSession.objects.get()
+    assert (session.pcn_id, session.referral_id) == (trained.riverside.pk, referral.pk)
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,11 @@ from django.utils import timezone
 
 from hwbc.compliance.importing import jobs as doers
 from hwbc.compliance.jobs import actions, queries, work
-from hwbc.compliance.jobs.actions import ask
+from hwbc.compliance.jobs.actions import Answer, ask
 from hwbc.compliance.tasks import job as message
 from hwbc.standards.models import Job
 from hwbc.workforce import walls
+from hwbc.workforce.access import Actor
 from hwbc.workforce.actions import end_grant
 from hwbc.workforce.audit import ActionRefused
 from hwbc.workforce.models import AuditEvent, Coach, Grant, User
@@ -339,6 +340,30 @@ def test_access_is_judged_when_it_is_done(cast: Cast) -> None:
         User.objects.filter(pk=cast.mo.user.pk).update(is_active=False)
     ended = work.do(second.pk)  # type: ignore[assignment]
     assert (ended.outcome, ended.result) == ("failed", {"why": "no_access"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", list(Job.Kind))
+def test_a_job_is_done_in_the_scope_of_whoever_asked(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, kind: Job.Kind
+) -> None:
+    """Whatever its work forgets to ask: the database shows it what it shows them, and no more."""
+    seen: list[tuple[set[str], set[int]]] = []
+
+    def forgets_who_asked(actor: Actor, job: Job, tell: work.Teller) -> Answer:
+        coaches = set(Coach.objects.values_list("name", flat=True))
+        seen.append((coaches, set(Job.objects.values_list("user", flat=True))))
+        return Answer({})
+
+    monkeypatch.setattr(work, "_doer", lambda kind: forgets_who_asked)
+    for who in (cast.mo, cast.zed):
+        actor = who.actor
+        with walls.within(actor.scope):
+            job = ask(actor, kind=kind, asked={})
+        ended = work.do(job.pk)
+        assert ended is not None
+        assert ended.outcome == "done"
+    assert seen == [({"Asha Rahman", "Bo Lindqvist"}, {cast.mo.user.pk}), ({"Dot Ferreira"}, {cast.zed.user.pk})]
 
 
 # --- Gone after a week -----------------------------------------------------------------------------------------------

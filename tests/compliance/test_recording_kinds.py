@@ -138,15 +138,19 @@ def test_whoever_may_not_is_refused_and_writes_nothing(new: New, role: Role, cas
     assert len(rows(new.model)) - before == allowed
 
 
-@each_new
-def test_for_another_pcn_there_is_no_such_coach(new: New, cast: Cast) -> None:
-    """Zed is given what the page needs, for Lakeside: as its manager, and as the supervisor of its coach."""
-    facts.bring_in(cast, facts.courses())
+def may_at_lakeside(cast: Cast) -> None:
+    """Zed is given what each page needs, for Lakeside: as its manager, and as the supervisor of its coach."""
     with walls.lifted("tests"):
         supervisor = add_supervisor(SETUP, name="Zed Kowalski", role="gp")
         for kind in Agreement.Kind:
             agree(SETUP, coach=cast.coach_dot, supervisor=supervisor, kind=kind, starts_on=ago(30))
         give_access(SETUP, supervisor=supervisor, user=cast.zed.user)
+
+
+@each_new
+def test_for_another_pcn_there_is_no_such_coach(new: New, cast: Cast) -> None:
+    facts.bring_in(cast, facts.courses())
+    may_at_lakeside(cast)
     before = len(rows(new.model))
     for response in (
         cast.zed.client.get(new.url(cast)),
@@ -154,6 +158,19 @@ def test_for_another_pcn_there_is_no_such_coach(new: New, cast: Cast) -> None:
     ):
         assert response.status_code == 404
         assert "Asha" not in response.content.decode()
+    assert len(rows(new.model)) == before
+
+
+@each_new
+def test_who_sees_a_coach_by_another_role_writes_nothing_about_them(new: New, cast: Cast) -> None:
+    """What Zed may do at Lakeside he may not do at Riverside, which he only audits."""
+    facts.bring_in(cast, facts.courses())
+    may_at_lakeside(cast)
+    cast.zed.given(Role.AUDITOR, cast.riverside)
+    assert cast.zed.client.get(reverse("coach", kwargs=asha(cast))).status_code == 200
+    before = len(rows(new.model))
+    assert cast.zed.client.get(new.url(cast)).status_code == 404
+    assert posted(cast.zed.client, new.url(cast), {**new.answers(cast), "token": uuid4()}).status_code == 404
     assert len(rows(new.model)) == before
 
 

@@ -160,6 +160,19 @@ def test_a_post_and_an_absence_are_found_below_their_own_coach_alone(cast: Cast)
         assert cast.zed.client.get(url(page, cast.coach_bo, pk=pk)).status_code == 404
 
 
+def test_a_post_is_at_ones_own_pcn_whatever_is_sent(cast: Cast) -> None:
+    address = url("post_new", cast.coach_asha)
+    form = cast.mo.client.get(address).context["form"]
+    assert [label for _, label in form.fields["pcn"].choices] == ["Riverside PCN"]
+    typed = {"token": uuid4(), "employer": "", **day("starts_on", ago(3)), "hours_per_week": "5", "funding": "other"}
+    for place in (cast.hilltop, cast.lakeside):
+        for sent in (place.uuid, place.pk, place.code):
+            response = posted(cast.mo.client, address, {**typed, "pcn": sent})
+            assert response.status_code == 200
+            assert set(response.context["form"].errors) == {"pcn"}
+    assert {post.pcn_id for post in rows(Post, coach=cast.coach_asha)} == {cast.riverside.pk}
+
+
 def test_a_post_elsewhere_and_what_came_after_the_coach_left_are_not_opened(cast: Cast) -> None:
     """Bo goes from Riverside to Lakeside: Mo learns nothing of it, by no number."""
     [post] = rows(Post, coach=cast.coach_bo)
@@ -173,6 +186,20 @@ def test_a_post_elsewhere_and_what_came_after_the_coach_left_are_not_opened(cast
     for page, pk in (("post_end", other_post.pk), ("post_correct", other_post.pk), ("absence_end", absence.pk)):
         assert cast.mo.client.get(url(page, cast.coach_bo, pk=pk)).status_code == 404
         assert cast.zed.client.get(url(page, cast.coach_bo, pk=pk)).status_code == 200
+
+
+def test_a_post_beside_theirs_is_not_opened(cast: Cast) -> None:
+    """Asha works at Lakeside too. Mo reads of it, for he reaches her; what he records ends with his own PCN."""
+    with walls.lifted("tests"):
+        beside = Post.objects.create(
+            coach=cast.coach_asha, pcn=cast.lakeside, employer=cast.lakeside, starts_on=ago(60), hours_per_week=5,
+            funding="other",
+        )  # fmt: skip
+    [own, _] = rows(Post, coach=cast.coach_asha)
+    for page in ("post_end", "post_change", "post_correct", "post_withdraw"):
+        assert cast.mo.client.get(url(page, cast.coach_asha, pk=beside.pk)).status_code == 404
+        assert cast.zed.client.get(url(page, cast.coach_asha, pk=beside.pk)).status_code == 200
+        assert cast.mo.client.get(url(page, cast.coach_asha, pk=own.pk)).status_code == 200
 
 
 def test_new_hours_go_on_in_one_employment(cast: Cast) -> None:

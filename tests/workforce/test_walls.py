@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -75,6 +76,24 @@ def test_nobody_writes_into_somebody_elses_rows(cast: Cast) -> None:
                 coach=cast.coach_asha, pcn=cast.lakeside, employer=cast.lakeside,
                 starts_on="2026-01-01", hours_per_week=1, funding="arrs",
             )  # fmt: skip
+
+
+def test_a_row_of_somebody_else_is_refused_also_where_nothing_is_read_back(cast: Cast) -> None:
+    """What Django inserts it reads back, so that the wall for reading refuses it too. Here is the one for writing."""
+    insert = """
+        insert into workforce_post (recorded_at, imported, voided_because, coach_id, pcn_id, employer_id, starts_on,
+                                    hours_per_week, funding, version)
+        values (now(), false, '', %s, %s, %s, %s, 1, 'arrs', 1)
+    """
+
+    def add(coach: Coach, days: int) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(insert, [coach.pk, cast.hilltop.pk, cast.hilltop.pk, today() + timedelta(days=days)])
+
+    with walls.within(cast.zed.actor.scope):
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            add(cast.coach_asha, 1)
+        add(cast.coach_dot, 1)  # the control
 
 
 def test_the_audit_takes_lines_from_everybody_and_gives_none_back_changed(cast: Cast) -> None:
