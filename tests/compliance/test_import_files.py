@@ -208,6 +208,30 @@ def test_a_size_that_the_sheet_claims_is_not_believed(tmp_path: Path) -> None:
     assert "more than 1,048,576 rows" in next(fault.message for fault in book.faults)
 
 
+def test_headings_far_to_the_right_do_not_make_every_row_as_wide(tmp_path: Path) -> None:
+    def far(heading: str) -> Path:
+        path = tmp_path / "wide.xlsx"
+        book = Workbook()
+        page = book.active
+        assert page is not None
+        page.title = "absences"
+        page.append(HEAD)
+        page.append(["C1", "other", date(2026, 1, 1), None])
+        page.cell(1, 16_384, heading)
+        book.save(path)
+        return path
+
+    with files.opened(far(" ")) as sheets:
+        assert [len(row) for sheet in sheets for _, row in sheet.rows] == [len(HEAD), files.MOST_COLUMNS]
+    assert len(read(far(" ")).rows["absences"]) == 1
+    for path in (far("coach_ref"), far("unknown")):
+        book = read(path)
+        assert book.unreadable == {"absences"}
+        assert [fault.message for fault in book.faults] == [
+            "The first row goes over more than 300 columns. Take out the others."
+        ]
+
+
 @pytest.mark.parametrize(
     ("data", "row", "says"),
     [

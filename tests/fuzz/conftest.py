@@ -1,6 +1,7 @@
 """The seed and the size of the fuzz, the triggers that keep what is written, and the totals at the end.
 
-HWBC_FUZZ_SEED: what everything is drawn with. HWBC_FUZZ: "full" for all of it (`make fuzz`); else a small sample.
+HWBC_FUZZ_SEED: what everything is drawn with. HWBC_FUZZ: "full" for all of it (`make fuzz`), "0.1"
+for a tenth of the requests of every page; without it, a small sample of the pages.
 """
 
 import logging
@@ -15,7 +16,8 @@ import pytest
 
 from tests.fuzz import written
 
-FULL = os.environ.get("HWBC_FUZZ") == "full"
+FULL = "HWBC_FUZZ" in os.environ  # "full", or how much of it, such as 0.1
+SCALE = float(os.environ.get("HWBC_FUZZ", "0.1").replace("full", "1"))
 SEED = os.environ.get("HWBC_FUZZ_SEED", "1")
 
 

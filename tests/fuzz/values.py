@@ -56,7 +56,7 @@ def nasty(rng: Random, others: Sequence[str]) -> Text:
     chance = rng.random()
     if chance < 0.25 and others:
         return rng.choice(others)
-    if chance < 0.255:
+    if chance < 0.252:
         return rng.choice(("a", "\u202e", "9", "=\n")) * (LARGE // 2)
     if chance < 0.29:  # several in one
         parts = [rng.choice(NASTY) for _ in range(3)]

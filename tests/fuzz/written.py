@@ -216,7 +216,7 @@ def told(written: list[Written], known: set[str]) -> list[str]:
         said = {}
         for name, value in row.changes.items():
             of = row.table if name == "id" else leads.get((row.table, name))
-            said[name] = "new" if (of, value) in new else "secret" if name in ("password", "request") else value
+            said[name] = "new" if of and (of, value) in new else "secret" if name in ("password", "request") else value
         if row.table == "workforce_auditevent" and str(said["record"]).isdecimal():
             app, _, model = str(said["kind"]).partition(".")
             said["record"] = "new" if (f"{app}_{model}", int(said["record"])) in new else said["record"]

@@ -165,7 +165,9 @@ def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, Cells]]:
     sheet.reset_dimensions()  # what the file says about its own size is not believed
     number = 0
     try:
-        heading = next(sheet.iter_rows(max_row=1, values_only=True), ())
+        heading: Cells = next(sheet.iter_rows(max_row=1, values_only=True), ())
+        while heading and (heading[-1] is None or not str(heading[-1]).strip()):
+            heading = heading[:-1]  # a blank one far to the right would make every row as wide
         yield 1, heading
         width = max(len(heading), MOST_COLUMNS)
         for number, row in enumerate(sheet.iter_rows(min_row=2, max_col=width, values_only=True), start=2):
