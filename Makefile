@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup start test check reset bench pictures locks rebuild
+.PHONY: help setup start test fuzz check reset bench pictures locks rebuild
 MAKEFLAGS += --no-builtin-rules
 
 PY := .venv/bin/python
@@ -27,6 +27,10 @@ start: setup  ## Run the service on http://127.0.0.1:8000 (PORT=8001 make start 
 
 test: setup .venv/dev  ## Run all tests, in parallel (ARGS="-k name" for some of them)
 	@$(TESTING) $(PY) -m pytest --numprocesses $(or $(WORKERS),2) $(ARGS)
+
+fuzz: setup .venv/dev  ## Send every form and every reader what nobody should send (HWBC_FUZZ_SEED=n to repeat a run)
+	@HWBC_FUZZ="$(or $(HWBC_FUZZ),full)" HWBC_FUZZ_SEED="$(or $(HWBC_FUZZ_SEED),$(shell date +%Y%m%d))" $(TESTING) \
+		$(PY) -m pytest --numprocesses $(or $(WORKERS),2) $(or $(ARGS),tests/fuzz)
 
 check: setup .venv/dev  ## Read the code without running it: style, types, floors, templates, migrations, deployment settings
 	@$(PY) -m ruff check .

@@ -24,15 +24,14 @@ SEED = os.environ.get("HWBC_FUZZ_SEED", "1")
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> Random:
     """Draws the same for the same seed and test."""
-    return Random(f"{SEED}:{request.node.name}")  # noqa: S311
+    return Random(f"{SEED}:{request.node.name}")
 
 
 @pytest.fixture(scope="module")
 def triggers(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Every row that is written is kept with what it was before."""
-    with django_db_blocker.unblock():
-        with written.laid():
-            yield
+    with django_db_blocker.unblock(), written.laid():
+        yield
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if forms:
         total = sum(count for what, count in forms.items() if what.isdigit())
         by_status = ", ".join(f"{what}: {count:,}" for what, count in sorted(forms.items()) if what.isdigit())
-        write(f"{total:,} requests; {by_status}; {forms['wrote']:,} wrote rows; {forms['compared']:,} compared with extras")
+        write(f"{total:,} requests; {by_status}; {forms['wrote']:,} wrote; {forms['compared']:,} compared with extras")
     if parsed:
         by_outcome = ", ".join(f"{what}: {count:,}" for what, count in sorted(parsed.items()))
         write(f"{sum(parsed.values()):,} files and texts read; {by_outcome}")

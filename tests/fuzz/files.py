@@ -56,7 +56,9 @@ def with_rows(rows: bytes) -> bytes:
 
 
 def _heading(*cells: bytes) -> bytes:
-    named = [b'<c r="%c1" t="inlineStr"><is><t>%s</t></is></c>' % (65 + n, each.encode()) for n, each in enumerate(HEAD)]
+    named = [
+        b'<c r="%c1" t="inlineStr"><is><t>%s</t></is></c>' % (65 + n, each.encode()) for n, each in enumerate(HEAD)
+    ]
     return b'<row r="1">' + b"".join([*named, *cells]) + b"</row>"
 
 
@@ -65,7 +67,7 @@ def _heading(*cells: bytes) -> bytes:
 
 def bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Each with its name; made when it is called, for they are large."""
-    noise = Random(1).randbytes(300_000)  # noqa: S311 - what packs to nothing else keeps the ratio down
+    noise = Random(1).randbytes(300_000)
 
     def whole(name: str, start: bytes, piece: bytes, end: bytes, size: int) -> Callable[[], bytes]:
         """A part that unpacks to this size of the same piece again and again."""
@@ -104,7 +106,8 @@ def bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
             (SHEET, _PROLOGUE + _heading(), b"<row/>", _EPILOGUE),
             (SHEET, _PROLOGUE + _heading(), b'<row><c r="A1"/></row>', _EPILOGUE),
             (SHEET, _PROLOGUE + b"<row>", b"<c/>", b"</row>" + _EPILOGUE),
-            (SHEET, _PROLOGUE + _heading() + b'<row><c t="inlineStr"><is><t>', b"x", b"</t></is></c></row>" + _EPILOGUE),
+            (SHEET, _PROLOGUE + _heading() + b'<row><c t="inlineStr"><is><t>', b"x",
+             b"</t></is></c></row>" + _EPILOGUE),
             (SHEET, _PROLOGUE + _heading() + b"<row><c><v>", b"9", b"</v></c></row>" + _EPILOGUE),
             (SHEET, _PROLOGUE + _heading() + b'<row><c t="n"><v>', b"9", b"</v></c></row>" + _EPILOGUE),
             (SHEET, _PROLOGUE + b'<row><c t="inlineStr"><is><t>', b"x", b"</t></is></c></row>" + _EPILOGUE),
@@ -123,8 +126,11 @@ def bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
         cell = b'<c r="%s" t="inlineStr"><is><t>x</t></is></c>' % columns
         blank = b'<c r="%s" t="inlineStr"><is><t> </t></is></c>' % columns
         yield f"a heading at {columns!r}", lambda cell=cell: with_rows(_heading(cell))  # type: ignore[misc]
-        yield f"a blank heading at {columns!r}", lambda blank=blank: with_rows(  # type: ignore[misc]
-            _heading(blank) + b'<row><c t="inlineStr"><is><t>C1</t></is></c></row>' * 60_000
+        yield (
+            f"a blank heading at {columns!r}",
+            lambda blank=blank: with_rows(  # type: ignore[misc]
+                _heading(blank) + b'<row><c t="inlineStr"><is><t>C1</t></is></c></row>' * 60_000
+            ),
         )
         yield f"a cell at {columns!r}", lambda cell=cell: with_rows(_heading() + b"<row>" + cell + b"</row>")  # type: ignore[misc]
     nested = packed({"inner.zip": packed({"a": b"\0" * 10_000_000})})
@@ -135,19 +141,37 @@ def bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
         root = content.find(b"<", content.find(b"?>") + 1 if b"?>" in content[:100] else 0)
         at = content.find(b">", root)
         said = content[root : at + 1].rstrip(b"/>") + b">&m;"
-        yield f"a billion laughs in {name}", lambda name=name, said=said, rest=content[at + 1 :]: packed(  # type: ignore[misc]
-            good() | {name: _LAUGHS + said + rest}
+        yield (
+            f"a billion laughs in {name}",
+            lambda name=name, said=said, rest=content[at + 1 :]: packed(  # type: ignore[misc]
+                good() | {name: _LAUGHS + said + rest}
+            ),
         )
-        yield f"something from outside in {name}", lambda name=name, said=said, rest=content[at + 1 :]: packed(  # type: ignore[misc]
-            good() | {name: b'<!DOCTYPE x [<!ENTITY m SYSTEM "file:///etc/passwd">]>' + said + rest}
+        yield (
+            f"something from outside in {name}",
+            lambda name=name, said=said, rest=content[at + 1 :]: packed(  # type: ignore[misc]
+                good() | {name: b'<!DOCTYPE x [<!ENTITY m SYSTEM "file:///etc/passwd">]>' + said + rest}
+            ),
         )
-        yield f"one long entity in {name}", lambda name=name, said=said, rest=content[at + 1 :]: packed(  # type: ignore[misc]
-            good() | {name: b'<!DOCTYPE x [<!ENTITY m "' + b"x" * 100_000 + b'">]>' + said + b"&m;" * 10_000 + rest}
+        yield (
+            f"one long entity in {name}",
+            lambda name=name, said=said, rest=content[at + 1 :]: packed(  # type: ignore[misc]
+                good() | {name: b'<!DOCTYPE x [<!ENTITY m "' + b"x" * 100_000 + b'">]>' + said + b"&m;" * 10_000 + rest}
+            ),
         )
-    yield "nothing but numbers of strings", lambda: with_rows(_heading() + b'<row><c t="s"><v>999999999999</v></c></row>')
+    yield (
+        "nothing but numbers of strings",
+        lambda: with_rows(_heading() + b'<row><c t="s"><v>999999999999</v></c></row>'),
+    )
     yield "an old file", lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 100_000
-    yield "a password", lambda: (
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 9_000_000
+    yield (
+        "a password",
+        lambda: (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+            + b"\0" * 600
+            + "EncryptedPackage".encode("utf-16-le")
+            + b"\0" * 9_000_000
+        ),
     )
     yield "a file of zeros", lambda: b"\0" * 50_000_000
     yield "PK and zeros", lambda: b"PK\x03\x04" + b"\0" * 50_000_000
@@ -155,12 +179,21 @@ def bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
     for how, name in ((ZIP_STORED, "stored"), (ZIP_BZIP2, "bzip2"), (ZIP_LZMA, "lzma")):
         yield f"packed as {name}", lambda how=how: packed(good(), how)  # type: ignore[misc]
         if how != ZIP_STORED:
-            yield f"a bomb packed as {name}", lambda how=how: packed(  # type: ignore[misc]
-                good() | {SHARED: _STRINGS + b"<si/>" * 3_900_000 + b"</sst>"}, how
+            yield (
+                f"a bomb packed as {name}",
+                lambda how=how: packed(  # type: ignore[misc]
+                    good() | {SHARED: _STRINGS + b"<si/>" * 3_900_000 + b"</sst>"}, how
+                ),
             )
     yield "XML in UTF-16", lambda: packed(good() | {SHEET: good()[SHEET].decode().encode("utf-16")})
-    yield "XML in Latin-1", lambda: packed(good() | {SHEET: b'<?xml version="1.0" encoding="latin-1"?>' + good()[SHEET]})
-    yield "XML in nothing known", lambda: packed(good() | {SHEET: b'<?xml version="1.0" encoding="x"?>' + good()[SHEET]})
+    yield (
+        "XML in Latin-1",
+        lambda: packed(good() | {SHEET: b'<?xml version="1.0" encoding="latin-1"?>' + good()[SHEET]}),
+    )
+    yield (
+        "XML in nothing known",
+        lambda: packed(good() | {SHEET: b'<?xml version="1.0" encoding="x"?>' + good()[SHEET]}),
+    )
     yield "200,000 deep", lambda: with_rows(b"<a>" * 200_000 + b"</a>" * 200_000)
     yield "attributes", lambda: with_rows(b"<row " + b" ".join(b'a%d=""' % n for n in range(500_000)) + b"/>")
 
@@ -170,7 +203,8 @@ def bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
 _NAMES = ("../../../etc/passwd", "/etc/passwd", "C:\\x", "xl/workbook.xml\0", "a" * 3_000, "XL/WORKBOOK.XML", "", "é")
 _VALUES = (
     b"", b"-1", b"0", b"1e400", b"-1e400", b"NaN", b"INF", b"1e-400", b"99999999999999999999", b"2958466", b"-700000",
-    b"1.7976931348623157e308", b"abc", b"\xff", b"&#0;", b"&#x1F;", b"&#xFFFE;", b"_x0000_", b"_x005F_", b"=1+1", b"TRUE",
+    b"1.7976931348623157e308", b"abc", b"\xff", b"&#0;", b"&#x1F;", b"&#xFFFE;", b"_x0000_", b"_x005F_", b"=1+1",
+    b"TRUE",
     b"2", b"#REF!", b"2026-02-31T00:00:00", b"0000-00-00", b"10000-01-01T00:00:00Z", b"PT1H", b"&amp;" * 50, b"9" * 400,
     b"9" * 5_000, "\u202e😀".encode(),
 )  # fmt: skip
@@ -192,7 +226,9 @@ def _cut(rng: Random, content: bytes) -> bytes:
 def _piece(rng: Random, content: bytes) -> bytes:
     """A piece taken out, doubled, or put elsewhere."""
     one, other = sorted((rng.randrange(len(content) + 1), rng.randrange(len(content) + 1)))
-    return rng.choice((content[:one] + content[other:], content[:other] + content[one:], content[other:] + content[:one]))
+    return rng.choice(
+        (content[:one] + content[other:], content[:other] + content[one:], content[other:] + content[:one])
+    )
 
 
 def _noise(rng: Random, content: bytes) -> bytes:
@@ -280,9 +316,12 @@ def damaged(rng: Random, parts: Parts) -> bytes:
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
-CSV = ("coach_ref,kind,from,to\r\n" + "C1,other,01/01/2026,\r\n" * 3 + '"C""2", sickness ,2026-02-01,2026-03-01\r\n').encode()
+CSV = (
+    "coach_ref,kind,from,to\r\n" + "C1,other,01/01/2026,\r\n" * 3 + '"C""2", sickness ,2026-02-01,2026-03-01\r\n'
+).encode()
 _BITS = (
-    b"\xef\xbb\xbf", b"\0", b'"', b'""', b"'", b"\r", b"\n", b"\r\n\r\n", b";", b"\t", b",,,,,", b"\xff", b"\x1a", b"\x85",
+    b"\xef\xbb\xbf", b"\0", b'"', b'""', b"'", b"\r", b"\n", b"\r\n\r\n", b";", b"\t", b",,,,,", b"\xff", b"\x1a",
+    b"\x85",
     "\u2028".encode(), b"=1+1", b"x" * 140_000, b"," * 5_000, b'"' + b"\n" * 500, "😀\u202e".encode(), b"\xed\xa0\x80",
 )  # fmt: skip
 

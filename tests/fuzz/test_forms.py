@@ -7,33 +7,38 @@ make a difference.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from random import Random
 from typing import Any
 
 import pytest
-from django.db import connection, models
-from django.http import HttpRequest, HttpResponse
+from django.db import connection
+from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.test import Client
 from django.urls import resolve, reverse
+from django.utils import timezone
 
-from coaching.models import Referral
+from hwbc.compliance.forms.recording import Entered
 from hwbc.kit.periods import today
-from hwbc.workforce import actions, walls
-from hwbc.workforce.models import Coach
+from hwbc.workforce import walls
+from hwbc.workforce.actions import add_post, record_absence
+from hwbc.workforce.models import Absence, Coach
 from tests import facts
-from tests.cast import PASSWORD, Cast, Person
+from tests.cast import PASSWORD, SETUP, Cast, Person
 from tests.compliance import bringing
 from tests.fuzz import shown, values
 from tests.fuzz.conftest import FULL, SCALE
 from tests.fuzz.sending import FORM, Came, Sent, Tally, encoded, multipart, quoted, send, undone
-from tests.fuzz.values import Pairs
-from tests.fuzz.written import Reach, reach, rows, told
+from tests.fuzz.values import EXECUTES, Pairs
+from tests.fuzz.written import Reach, reach, told
 from tests.pages import BY_NAME, PAGES, PUBLIC, Page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("triggers", "quiet")]
 
 SAMPLE = ("meeting_new", "exemption_new", "referral", "coaches", "import_new")  # what `make test` tries of it
-PER_FORM = tuple(max(3, round(share * SCALE)) for share in (220, 70, 70))  # requests: of whoever it is for, of a hub's administrator, of Zed
+PER_FORM = tuple(
+    max(3, round(share * SCALE)) for share in (220, 70, 70)
+)  # requests: of whoever it is for, of a hub's administrator, of Zed
 PER_ADDRESS = tuple(max(2, round(share * SCALE)) for share in (70, 40, 40))
 CANARY = "canary-in-a-field-that-no-form-shows"
 
@@ -66,7 +71,9 @@ def one_of_two_posts(cast: Cast) -> dict[str, str]:
     """A post of Asha's beside which she has another: the last one of a coach is not withdrawn."""
     days: dict[str, Any] = {"starts_on": date(2025, 1, 6), "ends_on": date(2025, 3, 31), "hours_per_week": 10}
     with walls.lifted("tests"):
-        post = add_post(SETUP, coach=cast.coach_asha, pcn=cast.riverside, employer=cast.riverside, funding="other", **days)
+        post = add_post(
+            SETUP, coach=cast.coach_asha, pcn=cast.riverside, employer=cast.riverside, funding="other", **days
+        )
     return {"uuid": str(cast.coach_asha.uuid), "pk": str(post.pk)}
 
 
@@ -81,12 +88,11 @@ KWARGS: dict[str, Callable[[Cast], dict[str, str]]] = {
 }  # fmt: skip
 # A form that one page shows and another takes.
 SHOWN_ON = {"import_columns": "job"}
-POSTS = [  # pages that a form is sent to
-    page for page in PAGES
-    if page.name in BY_HAND or page.name in SHOWN_ON or page.name.endswith(("_new", "_end", "_withdraw", "_correct", "_change", "_certificate"))
-    or page.name in ("flag", "referral_receive", "referral_allocate", "referral_close", "referral_hand_back",
-                     "session_log", "override", "access_invite", "notifications", "components", *ANSWERS, "account_logout")
-]  # fmt: skip
+_ENDS = ("_new", "_end", "_withdraw", "_correct", "_change", "_certificate", "_receive", "_allocate", "_close", "_back")
+_OTHERS = {"flag", "session_log", "override", "access_invite", "notifications", "components", "account_logout"}
+_BY_NAME = {*BY_HAND, *SHOWN_ON, *ANSWERS, *_OTHERS}
+# Pages that a form is sent to; of every other page the test of addresses finds that it takes none.
+POSTS = [page for page in PAGES if page.name in _BY_NAME or page.name.endswith(_ENDS)]
 GETS = [page for page in PAGES if page.status == 200]
 
 
@@ -114,8 +120,8 @@ def visitors(page: Page, cast: Cast) -> list[Visitor]:
     return people
 
 
-def others(cast: Cast, visitor: Visitor) -> list[str]:
-    """Identifiers of everything in the database, of every PCN and kind: most are not the visitor's, or not what is asked for."""
+def others(cast: Cast) -> list[str]:
+    """Identifiers of everything in the database, of every PCN and kind: most are not the visitor's."""
     found: list[str] = [cast.lakeside.code, cast.riverside.code, cast.hilltop.code, cast.northfield.code]
     with walls.lifted("tests"), connection.cursor() as cursor:
         for table, wall in walls.declared().items():
@@ -145,7 +151,7 @@ def form_of(page: Page, url: str, client: Client) -> shown.Shown | None:
     return max(found, key=lambda form: len(form.fields), default=None)
 
 
-def attached(page: Page, form: shown.Shown, rng: Random) -> list[tuple[str, str, bytes]]:
+def attached(page: Page, form: shown.Shown) -> list[tuple[str, str, bytes]]:
     """A file for every field that asks for one: a workbook, as a rule."""
     row = {"coach_ref": "ASHA", "kind": "sickness", "from": facts.ago(3)}
     good = bringing.packed({"absences": [row]})
@@ -156,7 +162,7 @@ def valid(page: Page, form: shown.Shown, visitor: Visitor, rng: Random, tally: T
     """The form filled in so that it is taken, found by trying; and what came of it."""
     for _ in range(60):
         pairs = form.filled(rng, ANSWERS.get(page.name, {}))
-        sent = posted(form, pairs, attached(page, form, rng), rng)
+        sent = posted(form, pairs, attached(page, form), rng)
         came = send(visitor.client, sent, page.name, visitor.reach)
         tally.add(sent, came)
         if came.status == 302 or page.name == "components":
@@ -167,19 +173,23 @@ def valid(page: Page, form: shown.Shown, visitor: Visitor, rng: Random, tally: T
 def posted(form: shown.Shown, pairs: Pairs, files: list[tuple[str, str, bytes]], rng: Random) -> Sent:
     """The form as a browser sends it."""
     if form.multipart or files:
-        body, kind = multipart(rng if rng.random() < 0.2 else Random(0), pairs, files)  # noqa: S311
+        body, kind = multipart(rng if rng.random() < 0.2 else Random(0), pairs, files)
         return Sent("POST", form.action, body, kind)
     return Sent("POST", form.action, encoded(pairs).encode())
 
 
 def disturbed(form: shown.Shown, pairs: Pairs, given: list[str], rng: Random, page: Page) -> Sent:
     """The form with something wrong: with its values, its files, its encoding or its address."""
-    files = attached(page, form, rng)
+    files = attached(page, form)
     after = values.changed(rng, pairs, given)
     chance = rng.random()
     if files and chance < 0.5:
-        content = rng.choice((b"", b"PK\x03\x04", files[0][2][: rng.randrange(2_000)], rng.randbytes(500), b"\xd0\xcf\x11\xe0"))
-        called = rng.choice(("", "a\x00.xlsx", "../../x.xlsx", "x" * 300 + ".xlsx", "😀.xlsx", "con.xlsx", '"', "a.exe"))
+        content = rng.choice(
+            (b"", b"PK\x03\x04", files[0][2][: rng.randrange(2_000)], rng.randbytes(500), b"\xd0\xcf\x11\xe0")
+        )
+        called = rng.choice(
+            ("", "a\x00.xlsx", "../../x.xlsx", "x" * 300 + ".xlsx", "😀.xlsx", "con.xlsx", '"', "a.exe")
+        )
         files = [(files[0][0], called, rng.choice((content, files[0][2])))]
     elif files and chance < 0.7:  # text where a file is asked for
         after, files = [*after, (files[0][0], values.nasty(rng, given))], []
@@ -210,6 +220,22 @@ def extras(form: shown.Shown, given: list[str], rng: Random) -> Pairs:
     return [(name, rng.choice(liked)) for name in rng.sample(names, rng.choice((3, 10, len(names))))]
 
 
+def compare(
+    page: Page, form: shown.Shown, base: Pairs, more: Pairs, visitor: Visitor, known: set[str], tally: Tally
+) -> None:
+    """The form with more fields than it shows does what it does without them, and no row holds the canary."""
+    rng = Random(0)
+    same = posted(form, base, attached(page, form), rng)
+    other = posted(form, [*more, *base, *more], attached(page, form), rng)
+    one, two = (send(visitor.client, sent, page.name, visitor.reach) for sent in (same, other))
+    differ = set(told(one.written, known)) ^ set(told(two.written, known))
+    faults = [f"fields that are not shown make a difference: {line}" for line in sorted(differ)]
+    if one.status != two.status:
+        faults.append(f"fields that are not shown change the answer from {one.status}")
+    tally.add(same, one)
+    tally.add(other, two, [*faults, *holds(two)])
+
+
 def holds(came: Came) -> list[str]:
     """Rows that hold the canary."""
     return [f"{CANARY} is written: {row}" for row in came.written if row.new and CANARY in str(row.new)]
@@ -233,7 +259,7 @@ def test_no_form_breaks_and_none_writes_what_it_does_not_show(
         if page.name == "account_reset_password_from_key":
             with undone():  # its first step puts the key into the session
                 visitor.client.get(url)
-        given = others(cast, visitor)
+        given = others(cast)
         theirs = form_of(page, url, visitor.client)
         form = theirs or form
         assert form is not None, f"{page.name} shows no form to {visitor.label}"
@@ -243,16 +269,7 @@ def test_no_form_breaks_and_none_writes_what_it_does_not_show(
             taken = taken or bool(found[1].written)
             for _ in range(max(1, count // 10)):
                 more = extras(form, given, rng)
-                same = posted(form, base, attached(page, form, rng), Random(0))
-                other = posted(form, [*more, *base, *more], attached(page, form, rng), Random(0))
-                one, two = (send(visitor.client, sent, page.name, visitor.reach) for sent in (same, other))
-                known = known_uuids(given, base)
-                differ = set(told(one.written, known)) ^ set(told(two.written, known))
-                faults = [f"fields that are not shown make a difference: {line}" for line in sorted(differ)]
-                if one.status != two.status:
-                    faults.append(f"fields that are not shown change the answer from {one.status}")
-                tally.add(same, one)
-                tally.add(other, two, [*faults, *holds(two)])
+                compare(page, form, base, more, visitor, known_uuids(given, base), tally)
                 compared += 1
         elif not base:
             base = form.filled(rng, ANSWERS.get(page.name, {}))
@@ -297,7 +314,7 @@ def test_no_address_breaks_a_page(
     url = reverse(page.name, kwargs=kwargs)
     allowed = {"workforce_auditevent", "django_session", *page.writes}
     for visitor, count in zip(visitors(page, cast), PER_ADDRESS, strict=True):
-        given = others(cast, visitor)
+        given = others(cast)
         response = visitor.client.get(url)
         names = set(values.PARAMETERS)
         if response.status_code == 200 and not response.streaming and page.html:
@@ -306,10 +323,17 @@ def test_no_address_breaks_a_page(
             address = url
             if kwargs and rng.random() < 0.3:
                 address = elsewhere(url, kwargs, given, rng)
-            sent = Sent("GET", f"{address}?{encoded(asked(rng, sorted(names), given))}"[:8_000])  # a web server takes no more
+            sent = Sent(
+                "GET", f"{address}?{encoded(asked(rng, sorted(names), given))}"[:8_000]
+            )  # a web server takes no more
             came = send(visitor.client, sent, page.name, visitor.reach)
             wrote = {row.table for row in came.written} - allowed
             tally.add(sent, came, [f"reading wrote to {sorted(wrote)}"] if wrote else [])
+    if page not in POSTS:
+        sent = Sent("POST", url, b"name=value")
+        person = visitors(page, cast)[0]
+        came = send(person.client, sent, page.name, person.reach)
+        tally.add(sent, came, [] if came.status in (404, 405) else ["a form is taken that nobody tries: see POSTS"])
     record(record_property, tally)
     assert not tally.faults, f"{len(tally.faults)} faults:\n" + "\n\n".join(tally.faults[:6])
 
@@ -317,7 +341,97 @@ def test_no_address_breaks_a_page(
 # --- Controls ---------------------------------------------------------------------------------------------------------
 
 
-def asha_and_zed(cast: Cast) -> tuple[Visitor, Sent, list[str]]:
-    """Mo's browser, and a form that is sent for Asha."""
+def tried(name: str, cast: Cast, more: Pairs = []) -> str:  # noqa: B006
+    """A form of Mo's, filled in well and sent with and without more fields: what is found wrong with that."""
+    page, tally, rng = BY_NAME[name], Tally(), Random(1)
+    url = reverse(name, kwargs=page.kwargs(cast))
+    visitor = Visitor("mo", cast.mo.client, reach(cast, cast.mo))
+    form = form_of(page, url, visitor.client)
+    assert form is not None
+    found = valid(page, form, visitor, rng, tally)
+    base = found[0] if found else form.filled(rng, {})
+    compare(page, form, base, more, visitor, known_uuids([], base), tally)
+    return "\n".join(tally.faults)
+
+
+ABSENCES = "hwbc.compliance.views.recording.employment"
+
+
+def test_control_what_is_right_is_not_complained_of(cast: Cast) -> None:
+    assert tried("absence_new", cast, [("recorded_at", "2020-01-01"), ("coach", str(cast.coach_dot.pk))]) == ""
+
+
+def test_control_a_page_that_breaks_is_seen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(f"{ABSENCES}.record_absence", breaks)
+    assert "ZeroDivisionError: on purpose" in tried("absence_new", cast)
+
+
+def test_control_what_cannot_be_committed_is_seen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dangles(*_: Any, **__: Any) -> HttpResponse:
+        days: dict[str, Any] = {"starts_on": today(), "recorded_at": timezone.now()}
+        Absence.objects.create(coach=cast.coach_asha, kind="sickness", voided_by_id=2**40, **days)
+        return HttpResponse()
+
+    visitor = Visitor("mo", cast.mo.client, reach(cast, cast.mo))
+    monkeypatch.setattr("hwbc.compliance.views.recording.entry.render", dangles)
     url = reverse("absence_new", kwargs={"uuid": cast.coach_asha.uuid})
-    return Visitor("mo", cast.mo.client, reach(cast, cast.mo)), Sent("POST", url, b"pcn=1"), others(cast, cast.mo)  # type: ignore[arg-type]
+    assert "cannot be committed" in str(send(visitor.client, Sent("GET", url), "absence_new", visitor.reach).faults)
+
+
+def test_control_a_row_about_anothers_coach_is_seen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere(actor: Any, *, coach: Coach, **values: Any) -> Absence:
+        with walls.lifted("tests"):
+            return record_absence(cast.zed.actor, coach=cast.coach_dot, **values)
+
+    monkeypatch.setattr(f"{ABSENCES}.record_absence", elsewhere)
+    assert "another's coach_id: INSERT workforce_absence" in tried("absence_new", cast)
+
+
+@pytest.mark.parametrize(
+    ("sent", "into", "says"),
+    [(("recorded_at", "2020-01-01"), "starts_on", "make a difference: INSERT workforce_absence"),
+     (("voided_because", CANARY), "because", f"{CANARY} is written: UPDATE workforce_absence")],
+)  # fmt: skip
+def test_control_a_form_that_takes_what_it_does_not_show_is_seen(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, sent: tuple[str, str], into: str, says: str
+) -> None:
+    right = Entered.answers
+
+    def takes_more(form: Entered, *without: str) -> dict[str, Any]:
+        said = right(form, *without)
+        value = form.data.get(sent[0])
+        if value is None:
+            return said
+        return {**said, into: date.fromisoformat(value) if into == "starts_on" else value}
+
+    monkeypatch.setattr(Entered, "answers", takes_more)
+    name = "absence_new" if into == "starts_on" else "absence_withdraw"
+    assert says in tried(name, cast, [sent])
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [(HttpResponse("<p>" + EXECUTES[0].decode() + "</p>"), "a browser would run it"),
+     (HttpResponseRedirect("https://evil.example/"), "leads elsewhere"),
+     (StreamingHttpResponse(str(1 // number) for number in (1, 0)), "the answer breaks off"),
+     (HttpResponse(status=507), "status 507")],
+    ids=("script", "redirect", "stream", "status"),
+)  # fmt: skip
+def test_control_an_answer_that_should_not_be_is_seen(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, answer: HttpResponse, says: str
+) -> None:
+    visitor = Visitor("mo", cast.mo.client, reach(cast, cast.mo))
+    monkeypatch.setattr("hwbc.compliance.views.recording.entry.render", lambda *_, **__: answer)
+    url = reverse("absence_new", kwargs={"uuid": cast.coach_asha.uuid})
+    assert says in str(send(visitor.client, Sent("GET", url), "absence_new", visitor.reach).faults)
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    form = shown.forms("<form method=post><input name=a><select name=b><option>1<option>2</select></form>", "/x")[0]
+    one, other = (Random("7:x") for _ in range(2))
+    for _ in range(50):
+        draws = [values.changed(rng, form.filled(rng, {}), ("U1",)) for rng in (one, other)]
+        assert draws[0] == draws[1]

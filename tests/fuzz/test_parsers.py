@@ -111,7 +111,7 @@ class Read:
     def end(self, record_property: RecordProperty) -> None:
         """Say what came, and fail for what should not have."""
         record_property("parsed", {"counts": dict(self.counts), "most": self.most})
-    
+
         assert not self.faults, f"{len(self.faults)} faults:\n" + "\n".join(self.faults[:30])
 
 
@@ -190,8 +190,8 @@ def test_days_moments_and_lists(rng: Random, record_property: RecordProperty) ->
                 parse(text)
                 found.counts["read"] += 1
             except ValueError as fault:
-                assert type(fault) is ValueError, (parse, text)
-                assert str(fault).endswith("."), (parse, text)
+                if type(fault) is not ValueError or not str(fault).endswith("."):
+                    found.faults.append(f"{parse.__name__}: {text[:60]!r}: no sentence: {fault!r}")
                 found.counts["refused"] += 1
         given = QueryDict(_query(rng, ["as-at", "known-at", as_at.DAY, as_at.KNOWN, "sort", "page"]))
         asked = as_at.read(given)
@@ -213,7 +213,9 @@ def test_uploads(rng: Random, settings: Any, record_property: RecordProperty) ->
         size = rng.choice((0, 1, 9_999, 10_001, 20_000, 20_001, 60_000))
         body, kind = multipart(rng, [("a", "b")], [("file", _text(rng)[:300], b"x" * size)])
         if rng.random() < 0.4:
-            body = rng.choice((body[: rng.randrange(len(body))], body.replace(b"boundary", b"other", 1), rng.randbytes(900)))
+            body = rng.choice(
+                (body[: rng.randrange(len(body))], body.replace(b"boundary", b"other", 1), rng.randbytes(900))
+            )
         request: Any = RequestFactory().generic("POST", "/", body, content_type=kind)
         try:
             kept: list[UploadedFile[Any]] = list(request.FILES.values())

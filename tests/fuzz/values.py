@@ -13,7 +13,8 @@ NASTY: tuple[Text, ...] = (
     # bytes that are no text: no UTF-8, a lone surrogate, an overlong NUL
     b"\xff\xfe", b"abc\x80", b"\xed\xa0\x80", b"\xc0\x80", b"\xf5\x80\x80\x80",
     # text of every kind
-    "\u202eevil\u2066", "a\u200db\u200c", "😀" * 50, "👩‍👩‍👧‍👦", "é" * 1_000, "ﷺ" * 200, "İ" * 100, "ß" * 254, "ǆ" * 101,
+    "\u202eevil\u2066", "a\u200db\u200c", "😀" * 50, "👩‍👩‍👧‍👦", "é" * 1_000, "ﷺ" * 200, "İ" * 100, "ß" * 254,
+    "ǆ" * 101,
     "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢", "x" * 101, "x" * 201, "x" * 501, "x" * 5_001,
     # numbers
     "0", "-1", "-0", "+1", "1.5", "1,5", "1e5", "1e309", "NaN", "-NaN", "Infinity", "-Infinity", "1_000", "0x10", "007",

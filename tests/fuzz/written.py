@@ -18,7 +18,9 @@ from tests.cast import Cast, Person
 # In a schema of its own: the walls take the rights of every table of the service's that no model declares.
 _LAY = """
 create schema fuzz;
-create table fuzz.written (number bigint generated always as identity primary key, tab text, op text, old jsonb, new jsonb);
+create table fuzz.written (
+  number bigint generated always as identity primary key, tab text, op text, old jsonb, new jsonb
+);
 create function fuzz.keep() returns trigger language plpgsql security definer as $$
 begin
   insert into fuzz.written (tab, op, old, new) values

@@ -159,7 +159,7 @@ def _plan(book: Workbook, sheet: Sheet, titles: list[str]) -> list[int | None] |
     names = [column.name for column in sheet.columns]
     faults, before = book.faults, book.faults.count
     if len(titles) > _MOST_HEADINGS:
-        faults.add(sheet.name, 1, "", f"The first row goes over more than {_MOST_HEADINGS} columns. Take out the others.")
+        faults.add(sheet.name, 1, "", f"There are more than {_MOST_HEADINGS} columns. Take out the others.")
         return None
     for place, title in enumerate(titles):
         if title and title not in names:
