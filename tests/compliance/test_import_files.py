@@ -116,6 +116,17 @@ def test_what_unpacks_to_much_is_not_unpacked(tmp_path: Path, monkeypatch: pytes
     assert "unpack to more than 40 MB" in says(path)
 
 
+@pytest.mark.parametrize(("name", "tag"), [("xl/styles.xml", b"<xf/>"), ("xl/workbook.xml", b"<!-- -->")])
+def test_more_styles_than_can_be_held(tmp_path: Path, name: str, tag: bytes) -> None:
+    path = xlsx(tmp_path / "styles.xlsx", HEAD)
+    source = zipfile.ZipFile(io.BytesIO(path.read_bytes()))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for part in source.infolist():
+            more = tag * files.MOST_TAGS if part.filename == name else b""
+            packed.writestr(part, source.read(part) + more)
+    assert "Copy its values into a new workbook" in says(path)
+
+
 def test_a_directory_that_lies_about_its_sizes(tmp_path: Path) -> None:
     path = xlsx(tmp_path / "liar.xlsx", HEAD)
     with_part(path, "xl/worksheets/sheet1.xml", 30)

@@ -18,7 +18,9 @@ from hwbc.compliance.importing.faults import NotImportable
 LARGEST = settings.LARGEST_UPLOAD  # bytes on disk
 LARGEST_UNPACKED = 500_000_000
 LARGEST_RATIO = 200  # of one part, where it is not small; a real sheet packs to a tenth or less often to a fiftieth
-SMALL = 20_000_000
+SMALL = 5_000_000
+MOST_TAGS = 200_000  # of a part that is no sheet: the library keeps each as an object, in styles of half a kilobyte
+MOST_TAGS_OF_TEXTS = 1_500_000  # of the texts of all sheets: four to a text
 MOST_PARTS = 5_000
 MOST_ROWS = 1_048_576  # what a sheet can have
 MOST_COLUMNS = 100
@@ -103,6 +105,7 @@ def _xlsx(path: Path, name: str, stack: ExitStack) -> Iterator[SheetFile]:
     check_packed(file, path.stat().st_size, name)
     stack.enter_context(warnings.catch_warnings())
     warnings.simplefilter("ignore")  # openpyxl's, about what it leaves out of the styles
+    _check_parts(file, name)
     try:
         book = load_workbook(file, read_only=True, keep_links=False)
     except Exception as fault:  # noqa: BLE001 — a hostile file makes the library raise whatever it likes
@@ -154,6 +157,29 @@ def check_packed(file: IO[bytes], size: int, name: str, instead: str = ", or as 
         raise NotImportable(not_xlsx)
 
 
+def _check_parts(file: IO[bytes], name: str) -> None:
+    """Refuse what the library would read as a whole, before any row, and could not hold. Raises NotImportable."""
+    try:
+        with ZipFile(file) as packed:
+            for part in packed.infolist():
+                called = part.filename.casefold()
+                if called.startswith("xl/worksheets/"):
+                    continue
+                most, tags = MOST_TAGS_OF_TEXTS if called.endswith("sharedstrings.xml") else MOST_TAGS, 0
+                with packed.open(part) as stream:
+                    while piece := stream.read(1_000_000):
+                        tags += piece.count(b"<")
+                        if tags > most:
+                            raise NotImportable(
+                                f"{shown(name)} holds more styles or texts than can be read. "
+                                "Copy its values into a new workbook."
+                            )
+    except NotImportable:
+        raise
+    except Exception:  # noqa: BLE001 — a hostile file makes the library raise whatever it likes
+        raise NotImportable(f"{shown(name)} is damaged. Save it anew as XLSX.") from None
+
+
 def _claims(sheet: Any) -> int | None:
     rows = getattr(sheet, "max_row", None)
     return rows - 1 if isinstance(rows, int) and 1 < rows <= MOST_ROWS else None
@@ -166,8 +192,8 @@ def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, Cells]]:
     number = 0
     try:
         heading: Cells = next(sheet.iter_rows(max_row=1, values_only=True), ())
-        while heading and (heading[-1] is None or not str(heading[-1]).strip()):
-            heading = heading[:-1]  # a blank one far to the right would make every row as wide
+        last = max((place for place, cell in enumerate(heading) if cell is not None and str(cell).strip()), default=-1)
+        heading = heading[: last + 1]  # a blank one far to the right would make every row as wide
         yield 1, heading
         width = max(len(heading), MOST_COLUMNS)
         for number, row in enumerate(sheet.iter_rows(min_row=2, max_col=width, values_only=True), start=2):
