@@ -24,14 +24,15 @@ from hwbc.workforce import walls
 from hwbc.workforce.actions import add_post, record_absence
 from hwbc.workforce.models import Absence, Coach
 from tests import facts
-from tests.cast import PASSWORD, SETUP, Cast, Person
+from tests.cast import PASSWORD, Cast, Person
 from tests.compliance import bringing
 from tests.fuzz import shown, values
 from tests.fuzz.conftest import FULL, SCALE
 from tests.fuzz.sending import FORM, Came, Sent, Tally, encoded, multipart, quoted, send, undone
 from tests.fuzz.values import EXECUTES, Pairs
 from tests.fuzz.written import Reach, reach, told
-from tests.pages import BY_NAME, PAGES, PUBLIC, Page
+from tests.pages import BY_NAME, PAGES, PUBLIC, Page, a_waiting_one, more_overrides
+from tests.pages import told as told_mo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("triggers", "quiet")]
 
@@ -58,6 +59,15 @@ ANSWERS: dict[str, dict[str, str]] = {
     },
     "account_reset_password": {"email": "mo.haddad@example.org"},
     "components": {},
+    "post_new": {
+        "starts_on_day": "6", "starts_on_month": "1", "starts_on_year": "2025", "ends_on_day": "31",
+        "ends_on_month": "3", "ends_on_year": "2025",
+    },
+    **dict.fromkeys(
+        ("training_new", "training_correct"),
+        {f"{name}_{part}": "" for name in ("certificate_on", "withdrawn_on") for part in ("day", "month", "year")}
+        | {"attended_on": "", "certificate_number": ""},
+    ),
 }  # fmt: skip
 
 
@@ -72,7 +82,7 @@ def one_of_two_posts(cast: Cast) -> dict[str, str]:
     days: dict[str, Any] = {"starts_on": date(2025, 1, 6), "ends_on": date(2025, 3, 31), "hours_per_week": 10}
     with walls.lifted("tests"):
         post = add_post(
-            SETUP, coach=cast.coach_asha, pcn=cast.riverside, employer=cast.riverside, funding="other", **days
+            cast.mo.actor, coach=cast.coach_asha, pcn=cast.riverside, employer=cast.riverside, funding="other", **days
         )
     return {"uuid": str(cast.coach_asha.uuid), "pk": str(post.pk)}
 
@@ -82,9 +92,28 @@ def of_bo(cast: Cast) -> dict[str, str]:
     return {"uuid": str(cast.coach_bo.uuid)}
 
 
-# Where the catalogue's record is one for which every answer is refused.
+def waits_for_somebody(cast: Cast) -> dict[str, str]:
+    """A referral, with a coach who may take it."""
+    more_overrides(cast, 1)
+    return a_waiting_one(cast)
+
+
+def unread(cast: Cast) -> dict[str, str]:
+    """The page of what Mo was told, with something unread."""
+    told_mo(cast, 1)
+    return {}
+
+
+def with_courses(cast: Cast) -> dict[str, str]:
+    """Asha, and courses that she can be enrolled on."""
+    facts.bring_in(cast, facts.courses())
+    return {"uuid": str(cast.coach_asha.uuid)}
+
+
+# Where the catalogue's record is one for which every answer is refused, or nothing is asked.
 KWARGS: dict[str, Callable[[Cast], dict[str, str]]] = {
-    "import_columns": unmapped, "post_withdraw": one_of_two_posts, "agreement_new": of_bo,
+    "import_columns": unmapped, "post_withdraw": one_of_two_posts, "agreement_new": of_bo, "notifications": unread,
+    "referral_allocate": waits_for_somebody, "training_new": with_courses,
 }  # fmt: skip
 # A form that one page shows and another takes.
 SHOWN_ON = {"import_columns": "job"}
