@@ -55,9 +55,9 @@ class Shown:
 
 def _guess(asked: Asked) -> str:
     day = today()
-    for part, value in (("_day", day.day), ("_month", day.month), ("_year", day.year)):
+    for part, number in (("_day", day.day), ("_month", day.month), ("_year", day.year)):
         if asked.name.endswith(part):
-            return str(value)
+            return str(number)
     if "email" in asked.name or asked.kind == "email":
         return "somebody.new@example.org"
     for words, value in (("minutes", "45"), ("hours", "30"), ("attended", f"{day:%d/%m/%Y}"), ("clock", "09:30")):

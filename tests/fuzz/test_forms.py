@@ -125,7 +125,7 @@ POSTS = [page for page in PAGES if page.name in _BY_NAME or page.name.endswith(_
 GETS = [page for page in PAGES if page.status == 200]
 
 
-def some(pages: list[Page]) -> Any:
+def some(pages: list[Page]) -> pytest.MarkDecorator:
     """All of them, or the sample."""
     chosen = pages if FULL else [page for page in pages if page.name in SAMPLE]
     return pytest.mark.parametrize("page", chosen, ids=lambda page: page.name)
