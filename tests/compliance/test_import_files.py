@@ -116,14 +116,37 @@ def test_what_unpacks_to_much_is_not_unpacked(tmp_path: Path, monkeypatch: pytes
     assert "unpack to more than 40 MB" in says(path)
 
 
-@pytest.mark.parametrize(("name", "tag"), [("xl/styles.xml", b"<xf/>"), ("xl/workbook.xml", b"<!-- -->")])
-def test_more_styles_than_can_be_held(tmp_path: Path, name: str, tag: bytes) -> None:
-    path = xlsx(tmp_path / "styles.xlsx", HEAD)
-    source = zipfile.ZipFile(io.BytesIO(path.read_bytes()))
+def with_tags(path: Path, name: str, tags: bytes, before: bytes = b"") -> Path:
+    """Put tags into a part of a workbook, before what is named, or at its end."""
+    source = zipfile.ZipFile(io.BytesIO(xlsx(path, HEAD, ["C1", "other", date(2026, 1, 1), None]).read_bytes()))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for part in source.infolist():
-            more = tag * files.MOST_TAGS if part.filename == name else b""
-            packed.writestr(part, source.read(part) + more)
+            data = source.read(part)
+            at = data.rfind(before) if before else len(data)
+            packed.writestr(part, data[:at] + tags + data[at:] if part.filename == name else data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("before", "tag"),
+    [
+        (b"</row>", b"<c/>"),  # a row without an end
+        (b"</sheetData>", b"<a/>"),
+        (b"</sheetData>", b"<row/><a/>"),
+        (b"</row>", b"<x:c/>"),
+        (b"</sheetData>", b"<!-- </row> --><a/>"),
+    ],
+)
+def test_more_cells_than_a_row_has(tmp_path: Path, before: bytes, tag: bytes) -> None:
+    path = with_tags(tmp_path / "cells.xlsx", "xl/worksheets/sheet1.xml", tag * files.MOST_TAGS, before)
+    assert "Copy its values into a new workbook" in says(path)
+    few = with_tags(path, "xl/worksheets/sheet1.xml", b"<row/>" * files.MOST_TAGS, b"</sheetData>")
+    assert len(read(few).rows["absences"]) == 1  # the control: as many rows are read
+
+
+@pytest.mark.parametrize(("name", "tag"), [("xl/styles.xml", b"<xf/>"), ("xl/workbook.xml", b"<!-- -->")])
+def test_more_styles_than_can_be_held(tmp_path: Path, name: str, tag: bytes) -> None:
+    path = with_tags(tmp_path / "styles.xlsx", name, tag * files.MOST_TAGS)
     assert "Copy its values into a new workbook" in says(path)
 
 

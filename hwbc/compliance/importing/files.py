@@ -1,6 +1,7 @@
 """Opening a workbook: an XLSX file or a folder of CSV files, neither of which is trusted."""
 
 import csv
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,8 @@ LARGEST = settings.LARGEST_UPLOAD  # bytes on disk
 LARGEST_UNPACKED = 500_000_000
 LARGEST_RATIO = 200  # of one part, where it is not small; a real sheet packs to a tenth or less often to a fiftieth
 SMALL = 5_000_000
-MOST_TAGS = 200_000  # of a part that is no sheet: the library keeps each as an object, in styles of half a kilobyte
+# Of one row, or of a part that is no sheet: the library keeps each as an object, of styles in half a kilobyte.
+MOST_TAGS = 200_000
 MOST_TAGS_OF_TEXTS = 1_500_000  # of the texts of all sheets: four to a text
 MOST_PARTS = 5_000
 MOST_ROWS = 1_048_576  # what a sheet can have
@@ -27,6 +29,8 @@ MOST_COLUMNS = 100
 
 Cells = tuple[Any, ...]
 _OLD_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, and the envelope of a file with a password
+_ROW = re.compile(rb"<(/?)(?:[\w.-]+:)?row(?=[\s/>])[^<>]*>")
+_PIECE = 1_000_000
 _END_OF_DIRECTORY = b"PK\x05\x06"
 
 
@@ -158,26 +162,62 @@ def check_packed(file: IO[bytes], size: int, name: str, instead: str = ", or as 
 
 
 def _check_parts(file: IO[bytes], name: str) -> None:
-    """Refuse what the library would read as a whole, before any row, and could not hold. Raises NotImportable."""
+    """Refuse parts of which the library would make more objects than can be held. Raises NotImportable."""
     try:
         with ZipFile(file) as packed:
             for part in packed.infolist():
                 called = part.filename.casefold()
-                if called.startswith("xl/worksheets/"):
-                    continue
-                most, tags = MOST_TAGS_OF_TEXTS if called.endswith("sharedstrings.xml") else MOST_TAGS, 0
                 with packed.open(part) as stream:
-                    while piece := stream.read(1_000_000):
-                        tags += piece.count(b"<")
-                        if tags > most:
-                            raise NotImportable(
-                                f"{shown(name)} holds more styles or texts than can be read. "
-                                "Copy its values into a new workbook."
-                            )
+                    if called.startswith("xl/worksheets/"):
+                        fits = _sheet_fits(stream)
+                    else:
+                        fits = _fits(stream, MOST_TAGS_OF_TEXTS if called.endswith("sharedstrings.xml") else MOST_TAGS)
+                if not fits:
+                    raise NotImportable(
+                        f"{shown(name)} holds more styles, texts or cells in a row than can be read. "
+                        "Copy its values into a new workbook."
+                    )
     except NotImportable:
         raise
     except Exception:  # noqa: BLE001 — a hostile file makes the library raise whatever it likes
         raise NotImportable(f"{shown(name)} is damaged. Save it anew as XLSX.") from None
+
+
+def _fits(stream: IO[bytes], most: int) -> bool:
+    tags = 0
+    while tags <= most and (piece := stream.read(_PIECE)):
+        tags += piece.count(b"<")
+    return tags <= most
+
+
+def _sheet_fits(stream: IO[bytes]) -> bool:
+    """Whether no row has too many tags, nor all that stands beside the rows: the library forgets a row at its end.
+
+    Comments, and whatever else could hide where a row ends, stand in no sheet that a spreadsheet program wrote.
+    """
+    in_row, tags, beside, rest, first = False, 0, 0, b"", True
+    while piece := stream.read(_PIECE):
+        data = rest + piece
+        end = data.rfind(b">") + 1
+        data, rest = data[:end], data[end:]
+        if len(rest) > SMALL or b"<!" in data or data.find(b"<?", 1 if first else 0) >= 0:
+            return False
+        at, first = 0, first and not data
+        for found in _ROW.finditer(data):
+            count = data.count(b"<", at, found.start())
+            tags, beside = (tags + count, beside) if in_row else (tags, beside + count)
+            if tags > MOST_TAGS or beside > MOST_TAGS:
+                return False
+            at = found.end()
+            if found[1]:
+                in_row, tags = False, 0
+            elif not found[0].endswith(b"/>"):
+                in_row = True
+        count = data.count(b"<", at)
+        tags, beside = (tags + count, beside) if in_row else (tags, beside + count)
+        if tags > MOST_TAGS or beside > MOST_TAGS:
+            return False
+    return True
 
 
 def _claims(sheet: Any) -> int | None:
