@@ -221,7 +221,7 @@ def bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 # --- Changes of a good one --------------------------------------------------------------------------------------------
 
-_NAMES = ("../../../etc/passwd", "/etc/passwd", "C:\\x", "xl/workbook.xml\0", "a" * 3_000, "XL/WORKBOOK.XML", "", "é")
+_NAMES = ("../../../etc/passwd", "/etc/passwd", "C:\\x", "xl/workbook.xml\0", "a" * 3_000, "XL/WORKBOOK.XML", " ", "é")
 _VALUES = (
     b"", b"-1", b"0", b"1e400", b"-1e400", b"NaN", b"INF", b"1e-400", b"99999999999999999999", b"2958466", b"-700000",
     b"1.7976931348623157e308", b"abc", b"\xff", b"&#0;", b"&#x1F;", b"&#xFFFE;", b"_x0000_", b"_x005F_", b"=1+1",

@@ -33,7 +33,7 @@ from tests.fuzz.sending import encoded, multipart
 
 LONGEST = 10  # seconds of the processor: the machine may have others to serve
 MOST = 200_000_000  # bytes that reading one file may need beside what there was
-FILES = 3_000 if FULL else 150
+FILES = 3_000 if FULL else 100
 TEXTS = 20_000 if FULL else 1_500
 PARTS = 20 if FULL else 1  # of the files: each a test of its own, so that both processes have some
 

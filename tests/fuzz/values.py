@@ -54,15 +54,15 @@ PARAMETERS = (
 
 def nasty(rng: Random, others: Sequence[str]) -> Text:
     """One of them: another's identifier one time in four, a large text seldom."""
-    chance = rng.random()
-    if chance < 0.25 and others:
+    if others and rng.random() < 0.25:
         return rng.choice(others)
-    if chance < 0.252:
+    chance = rng.random()
+    if chance < 0.003:
         return rng.choice(("a", "\u202e", "9", "=\n")) * (LARGE // 2)
-    if chance < 0.29:  # several in one
+    if chance < 0.05:  # several in one
         parts = [rng.choice(NASTY) for _ in range(3)]
         return b"".join(part if isinstance(part, bytes) else part.encode() for part in parts)
-    if chance < 0.32:
+    if chance < 0.09:
         return bytes(rng.randrange(256) for _ in range(rng.randrange(1, 40)))
     return rng.choice(NASTY)
 
