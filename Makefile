@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup start test matrix sabotage check reset bench pictures locks rebuild
+.PHONY: help setup start test matrix sabotage fuzz check reset bench pictures locks rebuild
 MAKEFLAGS += --no-builtin-rules
 
 PY := .venv/bin/python
@@ -34,6 +34,10 @@ matrix: setup .venv/dev  ## Every page, method, role and relation: that both wal
 
 sabotage: setup .venv/dev  ## Break access control on purpose, in every way we know: a test has to notice each (ARGS=reach)
 	@$(PY) -m tests.sabotage $(ARGS)
+
+fuzz: setup .venv/dev  ## Send every form and every reader what nobody should send (HWBC_FUZZ_SEED=n to repeat a run)
+	@HWBC_FUZZ="$(or $(HWBC_FUZZ),full)" HWBC_FUZZ_SEED="$(or $(HWBC_FUZZ_SEED),$(shell date +%Y%m%d))" $(TESTING) \
+		$(PY) -m pytest --numprocesses $(or $(WORKERS),2) $(or $(ARGS),tests/fuzz)
 
 check: setup .venv/dev  ## Read the code without running it: style, types, floors, templates, migrations, deployment settings
 	@$(PY) -m ruff check .

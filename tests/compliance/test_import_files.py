@@ -116,6 +116,40 @@ def test_what_unpacks_to_much_is_not_unpacked(tmp_path: Path, monkeypatch: pytes
     assert "unpack to more than 40 MB" in says(path)
 
 
+def with_tags(path: Path, name: str, tags: bytes, before: bytes = b"") -> Path:
+    """Put tags into a part of a workbook, before what is named, or at its end."""
+    source = zipfile.ZipFile(io.BytesIO(xlsx(path, HEAD, ["C1", "other", date(2026, 1, 1), None]).read_bytes()))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for part in source.infolist():
+            data = source.read(part)
+            at = data.rfind(before) if before else len(data)
+            packed.writestr(part, data[:at] + tags + data[at:] if part.filename == name else data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("before", "tag"),
+    [
+        (b"</row>", b"<c/>"),  # a row without an end
+        (b"</sheetData>", b"<a/>"),
+        (b"</sheetData>", b"<row/><a/>"),
+        (b"</row>", b"<x:c/>"),
+        (b"</sheetData>", b"<!-- </row> --><a/>"),
+    ],
+)
+def test_more_cells_than_a_row_has(tmp_path: Path, before: bytes, tag: bytes) -> None:
+    path = with_tags(tmp_path / "cells.xlsx", "xl/worksheets/sheet1.xml", tag * files.MOST_TAGS, before)
+    assert "Copy its values into a new workbook" in says(path)
+    few = with_tags(path, "xl/worksheets/sheet1.xml", b"<row/>" * files.MOST_TAGS, b"</sheetData>")
+    assert len(read(few).rows["absences"]) == 1  # the control: as many rows are read
+
+
+@pytest.mark.parametrize(("name", "tag"), [("xl/styles.xml", b"<xf/>"), ("xl/workbook.xml", b"<!-- -->")])
+def test_more_styles_than_can_be_held(tmp_path: Path, name: str, tag: bytes) -> None:
+    path = with_tags(tmp_path / "styles.xlsx", name, tag * files.MOST_TAGS)
+    assert "Copy its values into a new workbook" in says(path)
+
+
 def test_a_directory_that_lies_about_its_sizes(tmp_path: Path) -> None:
     path = xlsx(tmp_path / "liar.xlsx", HEAD)
     with_part(path, "xl/worksheets/sheet1.xml", 30)
@@ -206,6 +240,28 @@ def test_a_size_that_the_sheet_claims_is_not_believed(tmp_path: Path) -> None:
     book = read(path)
     assert len(book.rows["absences"]) == 1
     assert "more than 1,048,576 rows" in next(fault.message for fault in book.faults)
+
+
+def test_headings_far_to_the_right_do_not_make_every_row_as_wide(tmp_path: Path) -> None:
+    def far(heading: str) -> Path:
+        path = tmp_path / "wide.xlsx"
+        book = Workbook()
+        page = book.active
+        assert page is not None
+        page.title = "absences"
+        page.append(HEAD)
+        page.append(["C1", "other", date(2026, 1, 1), None])
+        page.cell(1, 16_384, heading)
+        book.save(path)
+        return path
+
+    with files.opened(far(" ")) as sheets:
+        assert [len(row) for sheet in sheets for _, row in sheet.rows] == [len(HEAD), files.MOST_COLUMNS]
+    assert len(read(far(" ")).rows["absences"]) == 1
+    for path in (far("coach_ref"), far("unknown")):
+        book = read(path)
+        assert book.unreadable == {"absences"}
+        assert [fault.message for fault in book.faults] == ["There are more than 300 columns. Take out the others."]
 
 
 @pytest.mark.parametrize(

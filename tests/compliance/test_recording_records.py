@@ -135,6 +135,13 @@ def training_of(course: Course) -> dict[str, Any]:
     return {"token": uuid4(), "course": course.uuid, **day("enrolled_on", ago(3)), "attended_on": ""}
 
 
+def test_an_exemption_from_being_trained_first_names_no_course(cast: Cast) -> None:
+    sent = {"token": uuid4(), "rule": Exemption.BEFORE_REFERRALS, **day("starts_on", today()),
+            **day("ends_on", ago(-9)), "reason": "Soon trained"}  # fmt: skip
+    assert posted(cast.mo.client, url("exemption_new", cast.coach_asha), sent).redirect_chain
+    assert [(row.rule, row.course_id) for row in rows(Exemption)] == [(Exemption.BEFORE_REFERRALS, None)]
+
+
 def test_nobody_approves_an_exemption_of_their_own(cast: Cast) -> None:
     cast.asha.given(Role.PCN_MANAGER, cast.riverside)
     sent = {"token": uuid4(), "rule": Exemption.BEFORE_REFERRALS, **day("starts_on", today()),

@@ -81,6 +81,10 @@ class OneOf(forms.ChoiceField):
         choices = [(str(key), words) for key, words, _ in things]
         self.choices = [*(BLANK_CHOICE_DASH if blank else []), *choices]
 
+    def to_python(self, value: Any) -> Any:
+        """The key; None where none was chosen, and where it was not asked at all."""
+        return super().to_python(value) or None
+
     def clean(self, value: Any) -> Any:
         """The thing; None where none was chosen."""
         return self.things.get(super().clean(value))

@@ -1,6 +1,7 @@
 """Opening a workbook: an XLSX file or a folder of CSV files, neither of which is trusted."""
 
 import csv
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,13 +19,18 @@ from hwbc.compliance.importing.faults import NotImportable
 LARGEST = settings.LARGEST_UPLOAD  # bytes on disk
 LARGEST_UNPACKED = 500_000_000
 LARGEST_RATIO = 200  # of one part, where it is not small; a real sheet packs to a tenth or less often to a fiftieth
-SMALL = 20_000_000
+SMALL = 5_000_000
+# Of one row, or of a part that is no sheet: the library keeps each as an object, of styles in half a kilobyte.
+MOST_TAGS = 200_000
+MOST_TAGS_OF_TEXTS = 1_500_000  # of the texts of all sheets: four to a text
 MOST_PARTS = 5_000
 MOST_ROWS = 1_048_576  # what a sheet can have
 MOST_COLUMNS = 100
 
 Cells = tuple[Any, ...]
 _OLD_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, and the envelope of a file with a password
+_ROW = re.compile(rb"<(/?)(?:[\w.-]+:)?row(?=[\s/>])[^<>]*>")
+_PIECE = 1_000_000
 _END_OF_DIRECTORY = b"PK\x05\x06"
 
 
@@ -103,6 +109,7 @@ def _xlsx(path: Path, name: str, stack: ExitStack) -> Iterator[SheetFile]:
     check_packed(file, path.stat().st_size, name)
     stack.enter_context(warnings.catch_warnings())
     warnings.simplefilter("ignore")  # openpyxl's, about what it leaves out of the styles
+    _check_parts(file, name)
     try:
         book = load_workbook(file, read_only=True, keep_links=False)
     except Exception as fault:  # noqa: BLE001 — a hostile file makes the library raise whatever it likes
@@ -154,6 +161,65 @@ def check_packed(file: IO[bytes], size: int, name: str, instead: str = ", or as 
         raise NotImportable(not_xlsx)
 
 
+def _check_parts(file: IO[bytes], name: str) -> None:
+    """Refuse parts of which the library would make more objects than can be held. Raises NotImportable."""
+    try:
+        with ZipFile(file) as packed:
+            for part in packed.infolist():
+                called = part.filename.casefold()
+                with packed.open(part) as stream:
+                    if called.startswith("xl/worksheets/"):
+                        fits = _sheet_fits(stream)
+                    else:
+                        fits = _fits(stream, MOST_TAGS_OF_TEXTS if called.endswith("sharedstrings.xml") else MOST_TAGS)
+                if not fits:
+                    raise NotImportable(
+                        f"{shown(name)} holds more styles, texts or cells in a row than can be read. "
+                        "Copy its values into a new workbook."
+                    )
+    except NotImportable:
+        raise
+    except Exception:  # noqa: BLE001 — a hostile file makes the library raise whatever it likes
+        raise NotImportable(f"{shown(name)} is damaged. Save it anew as XLSX.") from None
+
+
+def _fits(stream: IO[bytes], most: int) -> bool:
+    tags = 0
+    while tags <= most and (piece := stream.read(_PIECE)):
+        tags += piece.count(b"<")
+    return tags <= most
+
+
+def _sheet_fits(stream: IO[bytes]) -> bool:
+    """Whether no row has too many tags, nor all that stands beside the rows: the library forgets a row at its end.
+
+    Comments, and whatever else could hide where a row ends, stand in no sheet that a spreadsheet program wrote.
+    """
+    in_row, tags, beside, rest, first = False, 0, 0, b"", True
+    while piece := stream.read(_PIECE):
+        data = rest + piece
+        end = data.rfind(b">") + 1
+        data, rest = data[:end], data[end:]
+        if len(rest) > SMALL or b"<!" in data or data.find(b"<?", 1 if first else 0) >= 0:
+            return False
+        at, first = 0, first and not data
+        for found in _ROW.finditer(data):
+            count = data.count(b"<", at, found.start())
+            tags, beside = (tags + count, beside) if in_row else (tags, beside + count)
+            if tags > MOST_TAGS or beside > MOST_TAGS:
+                return False
+            at = found.end()
+            if found[1]:
+                in_row, tags = False, 0
+            elif not found[0].endswith(b"/>"):
+                in_row = True
+        count = data.count(b"<", at)
+        tags, beside = (tags + count, beside) if in_row else (tags, beside + count)
+        if tags > MOST_TAGS or beside > MOST_TAGS:
+            return False
+    return True
+
+
 def _claims(sheet: Any) -> int | None:
     rows = getattr(sheet, "max_row", None)
     return rows - 1 if isinstance(rows, int) and 1 < rows <= MOST_ROWS else None
@@ -165,7 +231,9 @@ def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, Cells]]:
     sheet.reset_dimensions()  # what the file says about its own size is not believed
     number = 0
     try:
-        heading = next(sheet.iter_rows(max_row=1, values_only=True), ())
+        heading: Cells = next(sheet.iter_rows(max_row=1, values_only=True), ())
+        last = max((place for place, cell in enumerate(heading) if cell is not None and str(cell).strip()), default=-1)
+        heading = heading[: last + 1]  # a blank one far to the right would make every row as wide
         yield 1, heading
         width = max(len(heading), MOST_COLUMNS)
         for number, row in enumerate(sheet.iter_rows(min_row=2, max_col=width, values_only=True), start=2):
