@@ -37,8 +37,13 @@ def sign(mark: Mark) -> str:
 
 def mark_of(posted: QueryDict) -> Mark | None:
     """Who was shown the form that was sent; None where it does not say, or was shown more than a day ago."""
+    return read(posted.get(TYPED_BY, ""))
+
+
+def read(signed: str) -> Mark | None:
+    """The mark that was signed; None for anything else, and after a day."""
     try:
-        return Mark(*signing.loads(posted.get(TYPED_BY, ""), salt=_SALT, max_age=Draft.KEPT_FOR))
+        return Mark(*signing.loads(signed, salt=_SALT, max_age=Draft.KEPT_FOR))
     except signing.BadSignature:
         return None
 
