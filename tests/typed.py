@@ -30,7 +30,8 @@ def values(form: Element) -> Values:
         elif field.tag == "textarea":
             found.setdefault(name, []).append((field.text or "").strip())
         elif field.tag == "select":
-            chosen = [option for option in field.iter("option") if option.get("selected") is not None]
+            offered = list(field.iter("option"))
+            chosen = [option for option in offered if option.get("selected") is not None] or offered[:1]
             found.setdefault(name, []).extend(option.get("value") or "" for option in chosen)
     return {name: each[0] if len(each) == 1 else each for name, each in found.items()}
 
