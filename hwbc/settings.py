@@ -298,7 +298,7 @@ PERMISSIONS_POLICY = {  # feature → who may use it; passkeys are the one thing
     **dict.fromkeys(
         ("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation",
          "gyroscope", "magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock",
-         "serial", "usb", "web-share", "xr-spatial-tracking"),
+         "serial", "usb", "xr-spatial-tracking"),
         "()",
     ),
     "publickey-credentials-create": "(self)",

@@ -65,20 +65,20 @@ def sign_in(page: Page, user: User) -> None:
 
 def fill_in(page: Page) -> None:
     page.get_by_label("Phone", exact=True).check()
-    page.get_by_label("Length").fill("45")
+    page.get_by_label("Length").fill("37")
     page.get_by_label("Note").fill(NOTE)
 
 
 def is_there(page: Page) -> None:
     """As it was left."""
     expect(page.get_by_label("Note")).to_have_value(NOTE)
-    expect(page.get_by_label("Length")).to_have_value("45")
+    expect(page.get_by_label("Length")).to_have_value("37")
     expect(page.get_by_label("Phone", exact=True)).to_be_checked()
 
 
 def saved() -> int:
     with walls.lifted("tests"):
-        return CoachingSession.objects.filter(minutes=45, mode="phone").count()
+        return CoachingSession.objects.filter(minutes=37, mode="phone").count()
 
 
 def ends(user: User) -> list[str]:
@@ -196,30 +196,3 @@ def test_signed_out_in_another_tab_a_page_covers_itself(window, asha: User, form
     page.bring_to_front()
     expect(page.get_by_role("heading", level=1, name="You were signed out")).to_be_visible(timeout=IDLE * 1000)
     assert "CASE" not in page.locator("body").inner_text()
-
-
-class TestTheLongest:
-    """As long as one may: the warning says that it cannot be extended."""
-
-    @pytest.fixture(scope="class")
-    def server(self, child_env: dict[str, str]) -> Iterator[str]:
-        """A web server whose sessions end soon, whatever one does."""
-        yield from web_server({**child_env, "SESSION_LONGEST": "20", "SESSION_WARNING": "10"})
-
-    def test_it_cannot_be_extended(self, window, asha: User, form: str) -> None:
-        watched = window(WIDTHS["phone"])
-        page = watched.page
-        page.goto(form)
-        sign_in(page, asha)
-        page.get_by_label("Note").fill(NOTE)
-        warning = page.get_by_role("alertdialog")
-        expect(warning).to_contain_text("this cannot be extended", timeout=20_000)
-        look(watched, "longest")
-        page.get_by_role("button", name="Close").click()
-        expect(warning).to_be_hidden()
-        page.get_by_label("Note").fill(f"{NOTE} And again.")
-        expect(page.get_by_role("heading", level=1, name="You were signed out")).to_be_visible(timeout=20_000)
-        assert ends(asha) == ["longest"]
-        page.get_by_role("link", name="Sign in and come back to this page").click()
-        sign_in(page, asha)
-        expect(page.get_by_label("Note")).to_have_value(f"{NOTE} And again.")
