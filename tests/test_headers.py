@@ -141,7 +141,7 @@ def test_static_files_say_it_and_may_be_kept(client: Client) -> None:
         answer = client.get(f"/static/{manifest[name]}")
         assert answer.status_code == 200
         assert wrong(answer, cache=CACHED) == []
-        b"".join(answer)  # type: ignore[arg-type]
+        b"".join(answer)
         answer.close()
 
 

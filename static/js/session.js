@@ -117,7 +117,9 @@ if (dialog) {
     heading.textContent = "You were signed out";
     heading.tabIndex = -1;
     const text = document.createElement("p");
-    text.textContent = "What was on this page is covered. What you typed is kept as a draft for a day, for you alone.";
+    const is = "What you typed is kept as a draft for a day, for you alone.";
+    text.textContent = `What was on this page is covered. ${is}`;
+    text.setAttribute("role", "status");
     const way = document.createElement("p");
     way.append(link);
     const main = document.createElement("main");
@@ -130,8 +132,14 @@ if (dialog) {
     document.body.append(main, gone);
     document.title = "You were signed out";
     heading.focus();
-    const kept = new CustomEvent("hwbc:keep", { detail: { whenKept: () => gone.remove() } });
-    if (document.dispatchEvent(kept) && !kept.detail.waits) gone.remove();
+    const whenKept = () => {
+      gone.remove();
+      text.textContent = `What was on this page is covered. ${is}`;
+    };
+    const kept = new CustomEvent("hwbc:keep", { detail: { whenKept } });
+    document.dispatchEvent(kept);
+    if (!kept.detail.waits) whenKept();
+    else text.textContent = "What was on this page is covered. What you typed last is being kept: leave this page open.";
   }
 
   dialog.addEventListener("cancel", (event) => {

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -455,6 +456,27 @@ def test_signing_in_leaves_a_line_and_rotates_the_session(demo: str) -> None:
         line = AuditEvent.objects.filter(what="demo.sign_in").latest("at")
     amara = account("Amara Nwosu")
     assert (line.user_id, line.kind, line.record) == (amara.pk, "workforce.user", str(amara.uuid))
+
+
+def test_what_matters_is_confirmed_without_a_password_in_a_demo(demo: str) -> None:
+    client = in_browser()
+    sign_in(client, "Robert Ellwood")
+    address = reverse("account_change_password")
+    assert client.get(address).status_code == 200  # signing in was just now
+    with time_machine.travel(time.time() + 6 * 60):
+        client.get(reverse("home"))
+        asked = client.get(address, follow=True)
+        where = asked.redirect_chain[-1][0]
+        assert where.startswith(reverse("demo_confirm"))
+        assert markup.faults(asked.content.decode()) == []
+        assert "Nobody in this demo has one" in asked.content.decode()
+        assert client.post(f"{reverse('demo_confirm')}?next=https://evil.example/").headers["Location"] == "/"
+    with time_machine.travel(time.time() + 12 * 60):
+        assert client.get(address).status_code == 302
+        assert client.post(where).headers["Location"] == address
+        assert client.get(address).status_code == 200
+    assert in_browser().get(reverse("demo_confirm")).status_code == 302
+    assert Client(HTTP_HOST="demo.example.org").get(reverse("demo_confirm")).status_code in (400, 404)
 
 
 def test_the_other_manager_sees_nothing_of_riverside(demo: str) -> None:

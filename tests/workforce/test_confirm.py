@@ -9,7 +9,6 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from hwbc.kit.periods import today
 from hwbc.standards.models import Job
 from hwbc.workforce import walls
 from hwbc.workforce.checks import pages
@@ -194,4 +193,4 @@ def test_a_role_that_is_given_is_the_same_with_and_without_being_asked(cast: Cas
     """The control: somebody who confirmed just now goes straight through."""
     cast.mo.client.post(reverse("access_end", kwargs=a_grant(cast)))
     with walls.lifted("tests"):
-        assert Grant.objects.get(user=cast.rae.user, role=Role.RECRUITER).revoked_at.date() <= today()
+        assert Grant.objects.get(user=cast.rae.user, role=Role.RECRUITER).revoked_at is not None
