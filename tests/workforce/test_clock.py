@@ -11,7 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from hwbc.compliance.jobs import work
 from hwbc.workforce import walls
 from hwbc.workforce.models import AuditEvent, User
 from tests.cast import PASSWORD, Cast
@@ -156,3 +158,12 @@ def test_every_page_of_somebody_signed_in_knows_when_it_ends(cast: Cast, client:
     assert 'id="session-end"' in page
     assert "js/session" in page
     assert 'id="session-end"' not in client.get(reverse("account_login")).content.decode()
+
+
+def test_a_session_that_nobody_came_back_to_is_removed(cast: Cast) -> None:
+    keys = {signed_in(person.user).session.session_key for person in (cast.mo, cast.lee)}
+    now = timezone.now()
+    work.catch_up(now + timedelta(hours=9, minutes=59))
+    assert Session.objects.filter(session_key__in=keys).count() == 2
+    work.catch_up(now + timedelta(hours=10, minutes=1))
+    assert Session.objects.filter(session_key__in=keys).count() == 0

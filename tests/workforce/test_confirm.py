@@ -129,6 +129,8 @@ def test_an_invitation_asks_first_and_nothing_typed_is_lost(cast: Cast, mo: Clie
     assert address == invite
     differs = {name for name in sent if fields.get(name) != sent[name]}
     assert differs == {"csrfmiddlewaretoken"}
+    assert mo.post(address, fields | {"role": ""}).status_code == 200  # a mistake leaves it there
+    assert mo.get(page.request["PATH_INFO"]).status_code == 200
     assert mo.post(address, fields).headers["Location"] == reverse("access")
     assert User.objects.get(email="kim@example.org").name == "Kim Lee"
     assert mo.get(page.request["PATH_INFO"]).status_code == 404  # done: nothing is held any more
@@ -148,6 +150,16 @@ def test_the_end_of_a_role_asks_first(cast: Cast, mo: Client) -> None:
     assert not ended()
     mo.post(where, fields)
     assert ended()
+
+
+def test_two_that_are_sent_are_two_that_are_held(cast: Cast, mo: Client) -> None:
+    invite = reverse("access_invite")
+    answers = [mo.post(invite, opened(mo, invite, name=name)) for name in ("Kim Lee", "Jo Ray")]
+    pages = [
+        confirmed(mo, answers[0]),
+        mo.get(answers[1].headers["Location"].partition("next=")[2].replace("%2F", "/")),
+    ]
+    assert [held(page)[1]["name"] for page in pages] == ["Kim Lee", "Jo Ray"]
 
 
 def test_what_is_held_is_its_senders_alone(cast: Cast, mo: Client) -> None:

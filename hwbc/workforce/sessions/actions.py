@@ -5,16 +5,17 @@ Drafts leave no audit line: they are somebody's own until they are saved, which 
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action, upkeep
 from hwbc.workforce.models import Draft, User
-from hwbc.workforce.sessions.drafts import Mark
+from hwbc.workforce.sessions.drafts import HELD, Mark
 
 MOST = 50  # drafts of one person
-HELD = "held"  # what was sent before one confirmed who one is, whatever the form
 
 
 @action("account.time_out")
@@ -39,26 +40,37 @@ def keep(mark: Mark, *, address: str, fields: dict[str, list[str]], sent: bool =
         return None
     values = {"fields": fields, "token": token, "settled": False, "sent": sent, "saved_at": timezone.now()}
     draft, _ = Draft.objects.update_or_create(**key, defaults=values)
-    theirs.filter(pk__in=list(theirs.order_by("-saved_at").values_list("pk", flat=True)[MOST:])).delete()
+    _trim(mark.user_id)
     return draft
+
+
+def _trim(user_id: int) -> None:
+    theirs = Draft.objects.filter(user_id=user_id)
+    theirs.filter(pk__in=list(theirs.order_by("-saved_at").values_list("pk", flat=True)[MOST:])).delete()
 
 
 @upkeep("somebody's own, until they have confirmed who they are")
 def hold(actor: Actor, *, address: str, fields: dict[str, list[str]]) -> Draft:
-    """Keep what was sent while somebody confirms who they are."""
+    """Keep what was sent while somebody confirms who they are; each for itself."""
     assert actor.user_id is not None
-    values = {"fields": fields, "sent": True, "saved_at": timezone.now()}
-    held, _ = Draft.objects.update_or_create(user_id=actor.user_id, address=address, form=HELD, defaults=values)
+    held = Draft(user_id=actor.user_id, address=address, fields=fields, sent=True)
+    held.form = f"{HELD}{held.pk}"
+    held.save(force_insert=True)
+    _trim(actor.user_id)
     return held
+
+
+@upkeep("what was held has been sent again, which is audited")
+def let_go(actor: Actor, *, held: UUID) -> None:
+    """Forget what was held."""
+    Draft.objects.for_actor(actor).filter(pk=held, form__startswith=HELD).delete()
 
 
 @upkeep("the form was saved, which is audited")
 def settle(mark: Mark, *, address: str, token: str) -> None:
     """Empty the draft of a form that was saved. The row stays for a day: an autosave that comes late finds it."""
-    now = timezone.now()
-    theirs = Draft.objects.filter(user_id=mark.user_id, address=address)
-    theirs.filter(form=mark.form).update(fields={}, token=token[:40], settled=True, saved_at=now)
-    theirs.filter(form=HELD).delete()
+    theirs = Draft.objects.filter(user_id=mark.user_id, address=address, form=mark.form)
+    theirs.update(fields={}, token=token[:40], settled=True, saved_at=timezone.now())
 
 
 @upkeep("somebody's own text, before it is saved")
@@ -69,6 +81,10 @@ def discard(actor: Actor, *, address: str, form: str) -> None:
 
 @upkeep("the day that is promised on the page is over")
 def forget(now: datetime) -> int:
-    """Remove drafts after a day; answers how many. The walls are lifted by the caller."""
+    """Remove drafts after a day; answers how many. Sessions that nobody came back to go with them.
+
+    The walls are lifted by the caller.
+    """
+    Session.objects.filter(expire_date__lt=now).delete()
     count, _ = Draft.objects.filter(saved_at__lt=now - Draft.KEPT_FOR).delete()
     return count

@@ -5,8 +5,10 @@ their session is over by now, and nobody else can put one there: a form of anoth
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
+from uuid import UUID
 
 from django import forms
 from django.core import signing
@@ -18,9 +20,11 @@ from hwbc.workforce.models import Draft
 
 TYPED_BY = "typed_by"
 ADDRESS = "draft_address"  # where the form stands, when a page saves a draft by itself
+HELD = "held:"  # what was sent before one confirmed who one is: the draft of no form
+WAS_HELD = "was_held"  # which of them is sent again
 LARGEST = 200_000  # characters of one form
 _SALT = "hwbc.typed"
-_NEVER = {"csrfmiddlewaretoken", ADDRESS}
+_NEVER = {"csrfmiddlewaretoken", ADDRESS, WAS_HELD}
 
 
 class Mark(NamedTuple):
@@ -93,6 +97,9 @@ def settle(request: Any, status: int) -> None:
 
     if request.method != "POST" or status not in (302, 303) or getattr(request, "was_kept", False):
         return
+    if held := request.POST.get(WAS_HELD):
+        with suppress(ValueError):
+            actions.let_go(request.actor, held=UUID(held))
     mark = mark_of(request.POST)
     if mark is not None and mark.user_id == request.actor.user_id:
         actions.settle(mark, address=request.get_full_path(), token=request.POST.get("token", ""))

@@ -65,10 +65,11 @@ def go_on(request: Request, uuid: UUID | None = None) -> HttpResponse:
     to = request.GET.get("to", "")
     if uuid is None:
         return render(request, "account/go_on.html", {"to": to}) if _is_here(to) else redirect("home")
-    held = Draft.objects.for_actor(request.actor).filter(pk=uuid, form=actions.HELD).first()
+    held = Draft.objects.for_actor(request.actor).filter(pk=uuid, form__startswith=drafts.HELD).first()
     if held is None:
         raise Http404
     fields = [(name, value) for name, values in held.fields.items() for value in values]
+    fields.append((drafts.WAS_HELD, str(held.pk)))
     return render(request, "account/go_on.html", {"address": held.address, "fields": fields})
 
 
