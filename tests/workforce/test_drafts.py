@@ -212,6 +212,14 @@ def test_a_draft_is_gone_when_the_form_is_saved_and_what_comes_late_is_not_kept(
     assert "canal" in client.get(form).content.decode()
 
 
+def test_what_comes_late_is_not_kept_though_nothing_was_kept_before(cast: Cast, form: str) -> None:
+    client = cast.asha.client
+    sent = typed(client, form)
+    assert client.post(form, sent).status_code == 302
+    assert autosave(client, form, sent).json() == {"saved": ""}
+    assert "canal" not in client.get(form).content.decode()
+
+
 def test_a_form_with_a_mistake_keeps_its_draft(cast: Cast, form: str) -> None:
     client = cast.asha.client
     sent = typed(client, form)

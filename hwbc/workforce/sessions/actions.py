@@ -45,7 +45,7 @@ def keep(mark: Mark, *, address: str, fields: dict[str, list[str]], sent: bool =
 
 
 def _trim(user_id: int) -> None:
-    theirs = Draft.objects.filter(user_id=user_id)
+    theirs = Draft.objects.filter(user_id=user_id, settled=False)
     theirs.filter(pk__in=list(theirs.order_by("-saved_at").values_list("pk", flat=True)[MOST:])).delete()
 
 
@@ -69,8 +69,12 @@ def let_go(actor: Actor, *, held: UUID) -> None:
 @upkeep("the form was saved, which is audited")
 def settle(mark: Mark, *, address: str, token: str) -> None:
     """Empty the draft of a form that was saved. The row stays for a day: an autosave that comes late finds it."""
-    theirs = Draft.objects.filter(user_id=mark.user_id, address=address, form=mark.form)
-    theirs.update(fields={}, token=token[:40], settled=True, saved_at=timezone.now())
+    key: dict[str, Any] = {"user_id": mark.user_id, "address": address, "form": mark.form[:60]}
+    values = {"fields": {}, "token": token[:40], "settled": True, "saved_at": timezone.now()}
+    if token and len(address) <= Draft.LONGEST_ADDRESS:  # also where nothing was kept yet: it may be under way
+        Draft.objects.update_or_create(**key, defaults=values)
+    else:
+        Draft.objects.filter(**key).update(**values)
 
 
 @upkeep("somebody's own text, before it is saved")
