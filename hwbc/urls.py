@@ -28,6 +28,7 @@ from hwbc.compliance.views import (
 from hwbc.compliance.views.recording import agreements, employment, meetings, training
 from hwbc.kit.views import components
 from hwbc.workforce.access import signed_in
+from hwbc.workforce.sessions import views as sessions
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -106,8 +107,14 @@ urlpatterns = [
     path("jobs/<uuid:uuid>/file", jobs.job_file, name="job_file"),
     path("service-status", status.status, name="status"),
     path("demo/", demo.demo, name="demo"),
+    path("demo/confirm", demo.confirm, name="demo_confirm"),
     path("demo/workbook.xlsx", demo.demo_workbook, name="demo_workbook"),
     path("components", signed_in(components), name="components"),
+    path("drafts", sessions.save, name="draft_save"),
+    path("drafts/discard", sessions.discard, name="draft_discard"),
+    path("account/session", sessions.session, name="session"),
+    path("account/go-on", sessions.go_on, name="go_on"),
+    path("account/go-on/<uuid:uuid>", sessions.go_on, name="go_on_with"),
     path("health/live", views.live, name="health_live"),
     path("health/ready", views.ready, name="health_ready"),
     # allauth's own pages, one by one: nothing that it adds later opens by itself.

@@ -4,6 +4,7 @@ ICB ── hub Northfield ── PCN Riverside (Mo; Asha, Bo) · PCN Hilltop (Ca
     └─ hub Southmoor ── PCN Lakeside (Zed; Dot)
 """
 
+import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -17,6 +18,7 @@ from hwbc.workforce import actions, walls
 from hwbc.workforce.access import Actor, actor_of
 from hwbc.workforce.models import Coach, Grant, Organisation, User
 from hwbc.workforce.roles import Role
+from hwbc.workforce.sessions import clock
 from supervision.actions.access import give_access
 from supervision.actions.agreements import add_supervisor, agree
 from supervision.models import Agreement, Supervisor
@@ -75,6 +77,16 @@ class CoachFactory(factory.Factory[Coach]):
         return actions.add_coach(SETUP, **kwargs)
 
 
+def just_now(client: Client) -> Client:
+    """Whoever has signed in with it did so at this moment, and confirmed who they are: both clocks start now."""
+    session = client.session
+    now = int(time.time())
+    if abs(now - session.get(clock.CLOCK, [0])[0]) > 20:
+        session[clock.CLOCK], session["confirmed_at"] = [now, now], now
+        session.save()
+    return client
+
+
 @dataclass(frozen=True)
 class Person:
     """A member of the cast, signing in with their own browser."""
@@ -86,9 +98,13 @@ class Person:
         """As of now: grants may have changed."""
         return actor_of(self.user)
 
-    @cached_property
+    @property
     def client(self) -> Client:
-        """A browser in which they have signed in."""
+        """A browser in which they have signed in, and confirmed who they are, just now."""
+        return just_now(self._browser)
+
+    @cached_property
+    def _browser(self) -> Client:
         client = Client()
         client.force_login(self.user)
         return client

@@ -25,6 +25,7 @@ from hwbc.workforce.access import SIGNED_IN
 from hwbc.workforce.actions import record_absence
 from hwbc.workforce.models import Coach, Grant, Post
 from hwbc.workforce.roles import Can, Role
+from hwbc.workforce.sessions.actions import hold
 from supervision.actions.agreements import add_supervisor, agree
 from supervision.actions.meetings import record_meeting
 from supervision.models import Agreement
@@ -297,6 +298,13 @@ def more_jobs(cast: Cast, count: int) -> None:
         bringing.checked(cast.mo, WRONG)
 
 
+def held(cast: Cast) -> dict[str, str]:
+    """What Mo sent to invite somebody, kept until it is confirmed."""
+    with walls.lifted("tests"):
+        fields = {"email": ["kim@example.org"], "name": ["Kim Lee"], "role": ["auditor"]}
+        return {"uuid": str(hold(cast.mo.actor, address="/access/invite", fields=fields).pk)}
+
+
 SAM = Role.LINE_SUPERVISOR
 RECORDING = [
     # Zed records no meetings anywhere and is refused before any record is looked for: tests/compliance has another's.
@@ -377,6 +385,12 @@ PAGES = [
     # There in a demo alone, and asked for from its own machine: tests/compliance/test_demo.py opens them.
     Page("demo", PUBLIC, html=False, status=404, signed_out=404),
     Page("demo_workbook", PUBLIC, html=False, status=404, signed_out=404),
+    Page("demo_confirm", PUBLIC, html=False, status=404, signed_out=404),
+    Page("session", PUBLIC, html=False),
+    Page("draft_save", PUBLIC, html=False, status=405, signed_out=405),
+    Page("draft_discard", SIGNED_IN, html=False, status=405),
+    Page("go_on", SIGNED_IN, html=False, status=302),  # without anything to go on to
+    Page("go_on_with", SIGNED_IN, kwargs=held, of_riverside=True, own=True),
     Page("health_live", PUBLIC, html=False),
     Page("health_ready", PUBLIC, html=False),
     Page("account_login", PUBLIC),

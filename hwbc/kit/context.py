@@ -121,6 +121,6 @@ class Frame:
         return {"meta": {"items": self.footer_links}, "copyright": {"text": self.service_name}}
 
 
-def frame(request: HttpRequest) -> dict[str, Frame]:
-    """Context processor: `frame`."""
-    return {"frame": Frame(request)}
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: `frame`, and how long before its end a session warns."""
+    return {"frame": Frame(request), "session_warning": settings.SESSION_WARNING}

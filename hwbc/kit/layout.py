@@ -17,9 +17,19 @@ from django.utils.safestring import SafeString
 from hwbc.kit.render import render
 
 
+class _Helper(FormHelper):  # type: ignore[misc]
+    """Tells a form that wants to know (`before_shown(request)`) that it is about to be shown."""
+
+    def render_layout(self, form: Any, context: Any, *args: Any, **kwargs: Any) -> SafeString:
+        if (request := context.get("request")) is not None and hasattr(form, "before_shown"):
+            form.before_shown(request)
+        html: SafeString = super().render_layout(form, context, *args, **kwargs)
+        return html
+
+
 def form_helper(*layout: Any, method: str = "post") -> Any:
     """A helper for these fields and layout objects; the button under them says what the form's `submit` says."""
-    helper = FormHelper()
+    helper = _Helper()
     helper.form_method = method
     helper.layout = Layout(*layout)
     helper.render_hidden_fields = True

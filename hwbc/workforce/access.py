@@ -10,6 +10,8 @@ from datetime import date
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import InterfaceError, OperationalError
@@ -17,11 +19,13 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template import loader
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.queries import Granted, reach
 from hwbc.workforce.roles import ASK, GIVES, SUPERVISORS, Can, Role
+from hwbc.workforce.sessions import clock
 
 if TYPE_CHECKING:
     from hwbc.workforce.models import User
@@ -130,6 +134,8 @@ class Request(HttpRequest):
     """A request that has come through the front door."""
 
     actor: Actor
+    timed_out: str  # why the session ended with this request, if it did
+    session_left: clock.Left  # there where somebody is signed in
 
 
 class Refused(PermissionDenied):
@@ -167,6 +173,35 @@ def _actor(user: "User", day: date) -> Actor:
     return Actor(user.pk, user.name, reach(user.pk, day)) if user.is_active else NOBODY
 
 
+_ENDED = {
+    clock.IDLE: "You were signed out because nothing was done here for a while.",
+    clock.LONGEST: "You were signed out because you had been signed in for as long as one may.",
+}
+
+
+def to_sign_in(request: Request) -> HttpResponse:
+    """Sign in, and back to this page. What was typed and sent too late is kept, and is there again afterwards."""
+    from hwbc.workforce.sessions import drafts
+
+    said = [_ENDED[why]] if (why := getattr(request, "timed_out", "")) else []
+    address = request.get_full_path()
+    if (kept := drafts.keep_sent(request)) is not None:
+        said = [*(said or ["You are signed out."]), kept.sentence]
+    elif request.method not in ("GET", "HEAD"):
+        # Nothing can be opened where only something is sent to: back to the page on which it was asked for.
+        address = _came_from(request)
+        said = [*said, "What you asked for was not done: sign in, and ask again."]
+    if said:
+        messages.warning(request, " ".join(said))
+    return redirect_to_login(address)
+
+
+def _came_from(request: HttpRequest) -> str:
+    origin, came_from = request.build_absolute_uri("/"), request.headers.get("Referer", "")
+    here = url_has_allowed_host_and_scheme(came_from, {request.get_host()}) and came_from.startswith(origin)
+    return came_from.removeprefix(origin.rstrip("/")) if here else "/"
+
+
 def needs(can: Can) -> Callable[[View[P]], View[P]]:
     """The page opens for an actor with a live grant that allows `can`; the rows it shows are another matter."""
 
@@ -174,7 +209,7 @@ def needs(can: Can) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if request.actor.user_id is None:
-                return redirect_to_login(request.get_full_path())
+                return to_sign_in(request)
             if not request.actor.can(can):
                 raise Refused(can)
             return view(request, *args, **kwargs)
@@ -191,7 +226,7 @@ def signed_in(view: View[P]) -> View[P]:
     @wraps(view)
     def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.actor.user_id is None:
-            return redirect_to_login(request.get_full_path())
+            return to_sign_in(request)
         return view(request, *args, **kwargs)
 
     guarded.declares = SIGNED_IN  # type: ignore[attr-defined]
@@ -232,6 +267,7 @@ class FrontDoor:
         try:
             with walls.entered(lambda: self.find_actor(request).scope):
                 response = self.get_response(request)
+                self._afterwards(request, response)
         except _DATABASE_AWAY:
             request.actor = NOBODY
             response = database_away(request)
@@ -243,15 +279,46 @@ class FrontDoor:
     def find_actor(request: Request) -> Actor:
         """Who asks: whoever is signed in, with the grants that are live today. Needs the walls lifted."""
         user = request.user
+        if user.is_authenticated and (why := clock.ended(request)):
+            from hwbc.workforce.sessions.actions import time_out
+
+            time_out(Actor(user.pk, user.name), user=user, why=why)
+            request.session.flush()
+            request.user = AnonymousUser()
+            request.timed_out = why
+            request.actor = NOBODY
+            return NOBODY
         request.actor = _actor(user, today()) if user.is_authenticated else NOBODY
+        if user.is_authenticated:
+            if not clock.is_background(request):
+                clock.move(request)
+            request.session_left = clock.left(request)
         return request.actor
 
-    def process_view(self, request: Request, view: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    @staticmethod
+    def _afterwards(request: Request, response: HttpResponse) -> None:
+        """What the view has left to be done: a draft that was saved, clocks that start, a browser that forgets."""
+        from hwbc.workforce.sessions import drafts
+
+        if request.actor.user_id is not None:
+            drafts.settle(request, response.status_code)
+        if request.user.is_authenticated:
+            clock.begin(request)
+        elif request.actor.user_id is not None:
+            # Signed out with this request: nothing of theirs stays in a browser that others use too.
+            response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+
+    def process_view(
+        self, request: Request, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
         name = request.resolver_match.url_name if request.resolver_match else None
         if declaration(view, name) is None:
             raise ImproperlyConfigured(
                 f"The page {request.path} declares nothing: @needs(Can.…), @signed_in or @public."
             )
+        from hwbc.workforce.sessions.confirm import first_on_a_page_of_a_library
+
+        return first_on_a_page_of_a_library(request, name)
 
     def process_exception(self, request: Request, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, _DATABASE_AWAY):

@@ -43,6 +43,12 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         if isinstance(user, User):
             actions.signed_out(_themself(user), user=user)
 
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if not methods and settings.LOCAL and user.is_authenticated:  # a demo: nobody in it has a password
+            methods = [{"id": "demo", "description": "Confirm it in the demo", "url": reverse("demo_confirm")}]
+        return methods
+
     def set_password(self, user: User, password: str) -> None:
         actions.set_password(_themself(user), user=user, password=password)
 

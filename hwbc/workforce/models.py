@@ -1,7 +1,7 @@
 """Who and where: people who sign in, places, coaches and their posts, who may reach whom, and who did what."""
 
 import uuid
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -450,3 +450,38 @@ class Demo(models.Model):
 
     def __str__(self) -> str:
         return f"made on {self.made_on}"
+
+
+class Draft(models.Model):
+    """What somebody has typed into a form and not saved, or sent and could not be taken: theirs alone, for a day."""
+
+    KEPT_FOR: ClassVar[timedelta] = timedelta(hours=24)
+    LONGEST_ADDRESS: ClassVar[int] = 500
+
+    uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    address = models.CharField(max_length=LONGEST_ADDRESS, help_text="Where the form stands.")
+    form = models.CharField(max_length=60)
+    fields = models.JSONField(default=dict, help_text="Field to values, as they are sent. Emptied when it is saved.")
+    token = models.CharField(max_length=40, blank=True, help_text="That of the form as it was shown.")
+    sent = models.BooleanField(default=False, help_text="It was sent, and not taken.")
+    settled = models.BooleanField(default=False, help_text="The form was saved since.")
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    objects = Reached.as_manager()
+
+    wall = walls.by_user()
+    read_by = None  # no role shows it to anybody else
+
+    class Meta:
+        ordering = ["-saved_at"]
+        constraints = [models.UniqueConstraint(fields=["user", "address", "form"], name="workforce_draft_one_a_form")]
+        indexes = [models.Index(fields=["saved_at"], name="workforce_draft_saved_at")]
+
+    def __str__(self) -> str:
+        return f"{self.form} {self.saved_at:%Y-%m-%d %H:%M}"
+
+    @staticmethod
+    def reached_by(actor: "Actor", can: Can | None) -> Q:
+        """One's own."""
+        return Q(user=actor.user_id)

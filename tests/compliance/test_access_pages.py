@@ -23,7 +23,7 @@ from hwbc.workforce.roles import ALLOWS, Can, Role, in_words
 from supervision.actions.agreements import add_supervisor, agree
 from supervision.models import Supervisor
 from tests import markup
-from tests.cast import PASSWORD, SETUP, Cast, Person
+from tests.cast import PASSWORD, SETUP, Cast, Person, just_now
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.django_db
@@ -493,6 +493,7 @@ def sent_twice(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     def send() -> None:
         client = Client()
         client.force_login(cast.mo.user)
+        just_now(client)
         try:
             answers.append(client.post(INVITE, sent))
         except Exception as fault:  # noqa: BLE001  told by the test

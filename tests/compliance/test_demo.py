@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -455,6 +456,34 @@ def test_signing_in_leaves_a_line_and_rotates_the_session(demo: str) -> None:
         line = AuditEvent.objects.filter(what="demo.sign_in").latest("at")
     amara = account("Amara Nwosu")
     assert (line.user_id, line.kind, line.record) == (amara.pk, "workforce.user", str(amara.uuid))
+
+
+def test_what_matters_is_confirmed_without_a_password_in_a_demo(demo: str) -> None:
+    client = in_browser()
+    sign_in(client, "Robert Ellwood")
+    address = reverse("access_invite")
+    assert client.post(address, {}).status_code == 200  # signing in was just now: the form's own errors
+    with time_machine.travel(time.time() + 6 * 60):
+        asked = client.post(address, {"name": "Kim Lee"}, follow=True)
+        where = asked.redirect_chain[-1][0]
+        assert where.startswith(reverse("demo_confirm"))
+        assert markup.faults(asked.content.decode()) == []
+        assert "Nobody in this demo has one" in asked.content.decode()
+        assert client.get(where).status_code == 200
+        assert client.post(address, {}).status_code == 302  # to look at the question is not to answer it
+        after = client.post(where)
+        page = client.get(after.headers["Location"]).content.decode()
+        assert 'name="name" value="Kim Lee"' in page
+        assert client.post(address, {}).status_code == 200
+        assert client.post(f"{reverse('demo_confirm')}?next=https://evil.example/").headers["Location"] == "/"
+    assert in_browser().get(reverse("demo_confirm")).status_code == 302
+
+
+@pytest.mark.parametrize("header", PROXIED)
+def test_nothing_is_confirmed_from_elsewhere(demo: str, header: str) -> None:
+    client = in_browser(headers={header: "127.0.0.1"})
+    assert client.get(reverse("demo_confirm")).status_code == 404
+    assert client.post(reverse("demo_confirm")).status_code == 404
 
 
 def test_the_other_manager_sees_nothing_of_riverside(demo: str) -> None:

@@ -7,11 +7,12 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from hwbc.compliance.columns import folded
 from hwbc.compliance.forms.lists import ListFilter, choice
-from hwbc.kit.fields import DateField, NhsukForm
+from hwbc.kit.fields import DateField
 from hwbc.kit.layout import Field
 from hwbc.kit.periods import FIRST_YEAR, LAST_YEAR, today
 from hwbc.workforce.models import Coach, Grant, Organisation, Post
 from hwbc.workforce.roles import Role, in_words
+from hwbc.workforce.sessions.drafts import Drafted
 from supervision.queries import WithoutAccess
 
 ENDED = "ended"
@@ -71,7 +72,7 @@ def _choose(label: str) -> Any:
     return forms.TypedChoiceField(label=label, empty_value=None)
 
 
-class Invite(NhsukForm, forms.Form):
+class Invite(Drafted, forms.Form):
     """One person, one role, at one place or for one coach. Only what the actor may give is offered."""
 
     submit = "Invite"

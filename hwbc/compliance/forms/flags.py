@@ -6,11 +6,12 @@ from django import forms
 
 from hwbc.compliance.catalogue import GROUPS
 from hwbc.compliance.forms.lists import ListFilter, choice
-from hwbc.kit.fields import CharacterCount, NhsukForm
+from hwbc.kit.fields import CharacterCount
 from hwbc.standards.rules import DUE_SOON
+from hwbc.workforce.sessions.drafts import Drafted
 
 
-class Acknowledge(NhsukForm, forms.Form):
+class Acknowledge(Drafted, forms.Form):
     """What is being done about a flag."""
 
     submit = "Acknowledge"

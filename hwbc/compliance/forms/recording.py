@@ -13,11 +13,12 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models.fields import BLANK_CHOICE_DASH
 
-from hwbc.kit.fields import CharacterCount, DateField, NhsukForm
+from hwbc.kit.fields import CharacterCount, DateField
 from hwbc.kit.layout import Button, Field
 from hwbc.kit.periods import FIRST_YEAR, LAST_YEAR, read_day, today
 from hwbc.workforce.models import Absence, Coach, Organisation, Post
 from hwbc.workforce.recording import REASON_LENGTH
+from hwbc.workforce.sessions.drafts import Drafted
 from supervision.models import Agreement, Meeting, Supervisor
 from training.actions import EXEMPTION_REASON_LENGTH
 from training.models import Course, Exemption
@@ -112,15 +113,13 @@ def _reason(label: str, help_text: str) -> Any:
     return forms.CharField(label=label, help_text=help_text, max_length=REASON_LENGTH, widget=CharacterCount)
 
 
-class Entered(NhsukForm, forms.Form):
+class Entered(Drafted, forms.Form):
     """A form whose answers an action writes down. Fields are named as the action's parameters are."""
 
     token = forms.UUIDField(widget=forms.HiddenInput)
 
     #: How fields are shown that need more than their name
     shown: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    #: The address to send it to, where that is not the page it stands on
-    submit_to = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

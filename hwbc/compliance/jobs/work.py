@@ -21,6 +21,7 @@ from hwbc.compliance.jobs.queries import hold
 from hwbc.standards.models import Job
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor, actor_of
+from hwbc.workforce.sessions import actions as drafts
 
 log = structlog.get_logger(__name__)
 _FINDS = "jobs: whose they are is not known before"
@@ -154,7 +155,7 @@ def _why(fault: Exception) -> str:
 
 
 def catch_up(now: datetime) -> dict[str, Any]:
-    """What dead workers and lost messages left undone is set right; what is a week old is forgotten."""
+    """What dead workers and lost messages left undone is set right; old jobs and drafts are forgotten."""
     with walls.lifted(_FINDS):
         actions.set_right(now)
-        return {"forgotten": actions.forget(now)}
+        return {"forgotten": actions.forget(now), "drafts": drafts.forget(now)}

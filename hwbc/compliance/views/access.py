@@ -24,6 +24,7 @@ from hwbc.workforce.accounts import mail_invitation
 from hwbc.workforce.models import Grant, User
 from hwbc.workforce.queries import grants, places_to_give, posts_without_access, still_here
 from hwbc.workforce.roles import SUPERVISORS, Can, Role, in_words, may
+from hwbc.workforce.sessions.confirm import confirm_first
 from supervision.actions.access import give_access
 from supervision.queries import without_access
 
@@ -112,6 +113,7 @@ def _mailed(user: User) -> bool:
 
 @needs(Can.INVITE)
 @require_http_methods(["GET", "HEAD", "POST"])
+@confirm_first
 def invite(request: Request) -> HttpResponse:
     """Invite somebody, or give a role to somebody who has an account; `?supervisor=` fills in who is meant."""
     actor, day = request.actor, today()
@@ -179,6 +181,7 @@ def _tell(request: Request, user: User, form: Invite) -> None:
 
 @needs(Can.INVITE)
 @require_http_methods(["GET", "HEAD", "POST"])
+@confirm_first
 def end(request: Request, uuid: UUID) -> HttpResponse:
     """Ask before a role is ended; a supervisor's ends with the agreement and not here."""
     actor, day = request.actor, today()

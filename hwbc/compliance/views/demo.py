@@ -9,12 +9,14 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hwbc.compliance.demo import actions, queries
 from hwbc.compliance.demo.workbook import workbook
 from hwbc.kit.exports import XLSX, file_name, xlsx_response
-from hwbc.workforce.access import Actor, Request, public
+from hwbc.workforce.access import Actor, Request, public, to_sign_in
+from hwbc.workforce.sessions import confirm as confirming
 
 # What a proxy adds: whoever comes through one may sit anywhere.
 _PROXIED = ("HTTP_X_FORWARDED", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
@@ -61,9 +63,27 @@ def demo(request: Request) -> HttpResponse:
         request.session.flush()  # whoever was signed in before, nothing of theirs is left
         login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
         actions.signed_in(Actor(user.pk, user.name), user=user)
+        confirming.note(request)
         return redirect("home")
     here = request.actor.user_id
     return render(request, "demo/demo.html", {"made_on": made_on, "cast": cast, "here": here})
+
+
+@public("in a demo nobody has a password to confirm with; in no other database, and from no other machine")
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: Request) -> HttpResponse:
+    """What stands in a demo in place of the password, before something that matters."""
+    _door(request)
+    if request.actor.user_id is None:
+        return to_sign_in(request)
+    user = request.user
+    if user.is_authenticated and user.has_usable_password():
+        raise Http404
+    if request.method == "POST":
+        confirming.note(request)
+        after = request.GET.get("next", "")
+        return redirect(after if url_has_allowed_host_and_scheme(after, allowed_hosts=None) else "home")
+    return render(request, "demo/confirm.html")
 
 
 @public(_WHY)

@@ -18,6 +18,7 @@ from hwbc.standards.models import Job
 from hwbc.workforce.access import Actor, Refused, Request, needs
 from hwbc.workforce.audit import ActionRefused
 from hwbc.workforce.roles import Can
+from hwbc.workforce.sessions import confirm
 
 
 @needs(Can.EXPORT)
@@ -37,6 +38,8 @@ def export(request: Request, as_at: AsAt, name: str) -> HttpResponseBase:
         breadcrumbs = [{"text": "Home", "href": reverse("home")}, {"text": wanted.title, "href": page}]
         context = {"title": wanted.title, "export": offered, "breadcrumbs": breadcrumbs}
         return render(request, "exports/large.html", context)
+    if found.rows > confirm.MANY_ROWS and (instead := confirm.first(request)) is not None:
+        return instead
     files.record(actor, wanted, found, as_at, form)
     called = files.name(wanted, found, as_at, form)
     if form == CSV:
@@ -48,6 +51,7 @@ def export(request: Request, as_at: AsAt, name: str) -> HttpResponseBase:
 
 @needs(Can.EXPORT)
 @require_POST
+@confirm.confirm_first
 def ask(request: Request) -> HttpResponse:
     """Ask the worker for a list as a file: with the filters and the day of `query`, with the access it has then."""
     posted = request.POST

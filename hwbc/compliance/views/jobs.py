@@ -21,6 +21,7 @@ from hwbc.kit.exports import CONTENT
 from hwbc.kit.tables import Column, Table
 from hwbc.standards.models import Job
 from hwbc.workforce.access import Request, signed_in
+from hwbc.workforce.sessions import confirm
 
 TITLE = "Workbooks and exports"
 _LATE = timedelta(minutes=5)
@@ -94,6 +95,8 @@ def job_file(request: Request, uuid: UUID) -> HttpResponseBase:
     if not may_still_have(request.actor, found):
         messages.warning(request, "You may see less now than when this file was made. Ask for the list again.")
         return redirect("job", uuid=uuid)
+    if found.result["rows"] > confirm.MANY_ROWS and (instead := confirm.first(request)) is not None:
+        return instead
     response = StreamingHttpResponse(_pieces(found.file), content_type=CONTENT[form])
     response["Content-Disposition"] = content_disposition_header(True, found.file_name)
     response["Content-Length"] = default_storage.size(found.file)
