@@ -44,7 +44,8 @@ settings.REDIS_URL = settings.CELERY_BROKER_URL = broker_of_this_process()
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_settings() -> None:
-    """Cheap passwords, mail in memory: what the tests are not about."""
+    """Cheap passwords, mail in memory before the page is there: what the tests are not about."""
+    settings.MAIL_IN_BACKGROUND = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
