@@ -81,7 +81,7 @@ class CoachFactory(factory.Factory[Coach]):
 
 def signed_in(client: Client, user: User, how: sign_in.How = sign_in.How.TOTP) -> Client:
     """A browser in which somebody has signed in, just now and with a second factor unless said otherwise."""
-    client.force_login(user)
+    client.force_login(User.objects.get(pk=user.pk))  # as they are now: a password or a factor may have changed
     session = client.session
     sign_in.begin(session, how)
     session.save()

@@ -64,6 +64,10 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         if isinstance(user, User):
             actions.signed_out(themself(user), user=user)
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        # allauth's has the host that the browser asked for, port and all: another port would be five more guesses.
+        return str(credentials.get("email", "")).strip().lower()
+
     def set_password(self, user: User, password: str) -> None:
         # The present session goes on where it is the person's own; allauth renews it.
         own = self.request is not None and self.request.user == user
@@ -131,9 +135,10 @@ def tell(user: User, what: str, **facts: str) -> None:
 
 def mail_password_link(user: User) -> None:
     """Mail the link with which somebody chooses a new password themself."""
-    get_account_adapter().send_mail(
-        "account/email/password_reset_key", user.email, {"user": user, "password_reset_url": invitation_link(user)}
-    )
+    said = {"password_reset_url": invitation_link(user)}
+    subject = render_to_string("account/email/password_reset_key_subject.txt", said).strip()
+    text = render_to_string("account/email/password_reset_key_message.txt", said)
+    send_later(EmailMessage(subject, text, None, [user.email]))
 
 
 def mail_nobody(email: str) -> None:
