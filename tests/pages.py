@@ -276,7 +276,7 @@ def more_browsers(cast: Cast, count: int) -> None:
     for _ in range(count):
         client = signed_in(Client(), cast.mo.user)
         key = client.session.session_key or ""
-        begin_session(user=cast.mo.user, key=key, how="password+totp", device="Firefox on Linux", network="203.0.113.…")
+        begin_session(user=cast.mo.user, key=key, how="password+totp", device="Firefox on Linux", network="203.0.113.x")
 
 
 def more_places(cast: Cast, count: int) -> None:

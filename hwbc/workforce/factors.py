@@ -113,7 +113,7 @@ class Guess:
     def __init__(self, request: HttpRequest, user: User) -> None:
         # Per account and per address, as for passwords; a passkey has nothing to guess and is never held up.
         self._usage = ratelimit.consume(
-            request, app="allauth.account", action="login_failed", key=f"second factor of {user.pk}"
+            request, app="allauth.account", action="login_failed", key=f"second factor of {user.uuid}"
         )
 
     @property

@@ -156,11 +156,11 @@ def device(user_agent: str) -> str:
 
 
 def network(address: str) -> str:
-    """An address, shortened to the network it lies in: "203.0.113.…"."""
+    """An address, shortened to the network it lies in: "203.0.113.x"."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return "unknown"
     if parsed.version == 4:
-        return address.rpartition(".")[0] + ".…"
+        return address.rpartition(".")[0] + ".x"
     return f"{ipaddress.ip_network(f'{parsed}/48', strict=False).network_address}…"

@@ -68,7 +68,7 @@ def test_the_list_says_where_and_on_what_and_which_is_this_one(mo: Person) -> No
     assert "2 sessions" in page
     assert "Firefox on Linux (this one)" in page
     assert "Chrome on Windows" in page
-    assert "203.0.113.…" in page
+    assert "203.0.113.x" in page
     assert "203.0.113.9" not in page
     assert "2001:db8:5::…" in page
     with walls.within(walls.NOBODY):
@@ -114,7 +114,7 @@ def test_a_new_password_ends_the_others(mo: Person) -> None:
     assert [row.device for row in rows(mo)] == ["Firefox on Linux"]
     [message] = mail.outbox
     assert "password" in message.subject
-    assert "203.0.113.…" in message.body
+    assert "203.0.113.x" in message.body
     assert "203.0.113.9" not in message.body
     assert NEW not in message.body
 
@@ -146,7 +146,7 @@ def test_a_device_is_told_of_once(mo: Person) -> None:
     assert message.to == [mo.user.email]
     assert message.subject.startswith("New sign-in")
     assert "Chrome on Windows" in message.body
-    assert "203.0.113.…" in message.body
+    assert "203.0.113.x" in message.body
     assert "203.0.113.9" not in message.body
     arrive(mo, CHROME)
     assert len(mail.outbox) == 1
@@ -172,7 +172,7 @@ def test_a_device_in_words(agent: str, device: str) -> None:
 
 @pytest.mark.parametrize(
     ("address", "network"),
-    [("203.0.113.9", "203.0.113.…"), ("2001:db8:5:6::7", "2001:db8:5::…"), ("unix", "unknown")],
+    [("203.0.113.9", "203.0.113.x"), ("2001:db8:5:6::7", "2001:db8:5::…"), ("unix", "unknown")],
 )
 def test_an_address_is_shortened(address: str, network: str) -> None:
     assert sign_in.network(address) == network
