@@ -111,16 +111,17 @@ class Watched:
         return [f"{v['id']}: {node['target']}" for v in kept for node in v["nodes"]]
 
 
-def set_up_app(watched: Watched) -> str:
-    """As whoever signs in for the first time does: an authenticator app by its key, and the recovery codes. The key."""
+def set_up_app(watched: Watched) -> tuple[str, str]:
+    """As whoever signs in for the first time: an authenticator app, the recovery codes. Its key, and the code used."""
     page = watched.page
     page.get_by_role("button", name="Set up an authenticator app").click()
     page.get_by_text("I cannot scan the code").click()
     secret = page.locator("code").inner_text().replace(" ", "")
-    page.get_by_label("Code", exact=True).fill(code_at(secret))
+    code = code_at(secret)
+    page.get_by_label("Code", exact=True).fill(code)
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="I have kept them").click()
-    return secret
+    return secret, code
 
 
 @pytest.fixture

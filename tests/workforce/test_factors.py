@@ -349,8 +349,8 @@ def test_after_five_minutes_changing_asks_to_confirm(cast: Cast, how: str) -> No
         if how == "password":
             client.post("/account/confirm?next=/account/security/passkey", {"password": PASSWORD})
         else:
-            page = client.get("/account/confirm/code?next=/account/security/passkey")
-            assert "Use your password" in page.content.decode()
+            asked = client.get("/account/confirm/code?next=/account/security/passkey")
+            assert "Use your password" in asked.content.decode()
             confirmed = client.post(
                 "/account/confirm/code?next=/account/security/passkey", {"code": factors.code_at(SECRET)}
             )
