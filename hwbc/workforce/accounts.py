@@ -135,7 +135,8 @@ def tell(user: User, what: str, **facts: str) -> None:
 
 def mail_password_link(user: User) -> None:
     """Mail the link with which somebody chooses a new password themself."""
-    said = {"password_reset_url": invitation_link(user)}
+    now = User.objects.get(pk=user.pk)  # the link holds for an account that is as it was when it was made
+    said = {"password_reset_url": invitation_link(now)}
     subject = render_to_string("account/email/password_reset_key_subject.txt", said).strip()
     text = render_to_string("account/email/password_reset_key_message.txt", said)
     send_later(EmailMessage(subject, text, None, [user.email]))
