@@ -225,7 +225,7 @@ FILE_UPLOAD_HANDLERS = [
 # --- Sign-in: invited people only ---------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "workforce.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["hwbc.workforce.accounts.Backend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -4,8 +4,10 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.authentication import get_authentication_records
 from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.contrib import messages
@@ -21,8 +23,9 @@ from django.utils import timezone
 from hwbc.kit.mail import send_later
 from hwbc.workforce import actions, factors, sign_in
 from hwbc.workforce.access import Actor
-from hwbc.workforce.actions.factors import begin_session
+from hwbc.workforce.actions import factors as factor_actions
 from hwbc.workforce.models import User
+from hwbc.workforce.queries import accounts_at
 from hwbc.workforce.sign_in import How
 
 
@@ -82,6 +85,16 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         send_later(self.render_mail(template_prefix, email, said))
 
 
+class Backend(AuthenticationBackend):  # type: ignore[misc]
+    """By e-mail address and password. The same work whoever it is: one question to the database, one hash."""
+
+    def _authenticate_by_email(self, email: str, password: str) -> User | None:
+        # allauth's asks once more where nobody has the address.
+        user = next(iter(accounts_at(email)), None)
+        checked: User | None = self._check_password(user, password)
+        return checked
+
+
 def themself(user: User) -> Actor:
     """Who acts in their own matters, also before a second factor lets them reach anything."""
     return Actor(user.pk, user.name)
@@ -96,7 +109,7 @@ def keep_session(request: HttpRequest, user: User, how: How) -> None:
     key = session.session_key or ""
     device = sign_in.device(request.META.get("HTTP_USER_AGENT", ""))
     network = sign_in.network(get_account_adapter(request).get_client_ip(request))
-    new = begin_session(user=user, key=key, how=how.value, device=device, network=network)
+    new = factor_actions.begin_session(user=user, key=key, how=how.value, device=device, network=network)
     sign_in.note(session, key)
     if new:
         tell(user, "new_device", device=device, network=network)
@@ -133,6 +146,29 @@ def tell(user: User, what: str, **facts: str) -> None:
     send_later(EmailMessage(f"{subject}: {settings.SERVICE_NAME}", text, None, [user.email]))
 
 
+# --- For whoever manages somebody's access: the action, and the mail to the person ------------------------------------
+
+
+def help_with_password(actor: Actor, user: User) -> None:
+    """Have somebody mailed the link to choose a new password. Raises ValidationError, and Refused."""
+    factor_actions.start_password_reset(actor, user=user)
+    mail_password_link(user)
+
+
+def help_with_factors(actor: Actor, user: User) -> None:
+    """Take somebody's second factors and password, and mail them the link to begin anew; the page asks first to confirm
+    who one is. Raises ValidationError, and Refused."""
+    factor_actions.reset_factors(actor, user=user)
+    tell(user, "factors_reset")
+    mail_password_link(user)
+
+
+def sign_out_everywhere(actor: Actor, user: User) -> None:
+    """End all sessions of somebody else, and tell them. Raises Refused."""
+    factor_actions.end_sessions(actor, user=user)
+    tell(user, "sessions_ended")
+
+
 def mail_password_link(user: User) -> None:
     """Mail the link with which somebody chooses a new password themself."""
     now = User.objects.get(pk=user.pk)  # the link holds for an account that is as it was when it was made
@@ -146,6 +182,9 @@ def mail_nobody(email: str) -> None:
     """What mailing a link to choose a password costs, for an address that has no account: nothing is sent."""
     stranger = User(pk=0, email=email, password="")
     PasswordResetTokenGenerator().make_token(stranger)
+    addresses = EmailAddress.objects.filter(user_id=stranger.pk)  # as the real one does: a token knows the addresses
+    addresses.filter(email=email).exists()
+    list(addresses.values_list("email", flat=True))
     adapter = get_account_adapter()
     said = {"user": stranger, "password_reset_url": settings.BASE_URL, "request": adapter.request, "email": email}
     adapter.render_mail("account/email/password_reset_key", email, said)

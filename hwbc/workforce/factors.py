@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from allauth.core.internal import ratelimit
 from allauth.core.internal.cryptokit import compare_user_code
@@ -22,6 +23,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from fido2.utils import websafe_decode
 
 from hwbc.workforce.models import User
 
@@ -62,6 +64,10 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
             raise RuntimeError(
                 "MFA_KEY (or SECRET_KEY, where there is none) is not the key with which this second factor was stored."
             ) from None
+
+    def get_public_key_credential_user_entity(self, user: User) -> dict[str, Any]:
+        """How a passkey names its account: by what nobody can guess, so that nobody learns which accounts there are."""
+        return {**super().get_public_key_credential_user_entity(user), "id": user.uuid.bytes}
 
     def _get_site_name(self) -> str:
         return str(settings.SERVICE_NAME)
@@ -137,6 +143,15 @@ def ceremony() -> Iterator[None]:
         yield
     except (ValidationError, InvalidSignature, ValueError, TypeError, KeyError, AttributeError):
         raise ValidationError(NOT_ACCEPTED) from None
+
+
+def owner_of(credential: dict[str, Any]) -> User:
+    """Whose passkey it says it is; that it is has still to be proved. Raises what `ceremony` makes a refusal of."""
+    handle = websafe_decode(credential["response"]["userHandle"])
+    found = User.objects.filter(uuid=UUID(bytes=handle)).first()
+    if found is None:
+        raise ValidationError(NOT_ACCEPTED)
+    return found
 
 
 def registration(user: User) -> dict[str, Any]:

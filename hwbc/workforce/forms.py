@@ -17,6 +17,7 @@ from hwbc.kit.layout import Field
 from hwbc.workforce import accounts, factors
 from hwbc.workforce.actions.factors import use_code
 from hwbc.workforce.models import User
+from hwbc.workforce.queries import accounts_at
 
 _HINT = "At least 12 characters. Three random words make a good one. You can paste it from a password manager."
 
@@ -48,6 +49,11 @@ class AskForPasswordLink(NhsukForm, allauth.ResetPasswordForm):  # type: ignore[
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _label(self, {"email": "E-mail address"})
+
+    def clean_email(self) -> str:
+        email = str(self.cleaned_data["email"])
+        self.users = [user for user in accounts_at(email) if user.is_active]
+        return email
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         if not self.users:
@@ -159,7 +165,7 @@ class _Passkey(mfa_passkeys.AuthenticateWebAuthnForm):  # type: ignore[misc]
         credential = self.cleaned_data["credential"]
         with factors.ceremony():
             webauthn.parse_authentication_response(credential)
-            user = self.user or webauthn.extract_user_from_response(credential)
+            user = self.user or factors.owner_of(credential)
             return webauthn.complete_authentication(user, credential)
 
 

@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from hwbc.kit.prepared import MANY, Prepared
-from hwbc.workforce.models import Absence, Grant, Organisation, Post, SignIn
+from hwbc.workforce.models import Absence, Grant, Organisation, Post, SignIn, User
 from hwbc.workforce.roles import ALLOWS, HELD_AT, Can, Role
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ def reach(user_id: int, day: date) -> tuple[Granted, ...]:
             Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches), passkey)
             for role, node, name, coach, starts, ends, nodes, pcns, coaches, passkey in cursor.fetchall()
         )
+
+
+def accounts_at(email: str) -> list[User]:
+    """The account with an address, if there is one: one question, whether there is or not."""
+    return list(User.objects.filter(email=email.strip().lower()))
 
 
 def sessions_of(user_id: int) -> list[SignIn]:

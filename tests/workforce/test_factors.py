@@ -11,7 +11,9 @@ from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
@@ -279,8 +281,10 @@ def test_what_a_passkey_did_not_say_lets_nobody_in(cast: Cast) -> None:
     stranger.id, stranger.handle = passkey.id, passkey.handle  # another key under the same name
     elsewhere.id, elsewhere.handle, elsewhere.key = passkey.id, passkey.handle, passkey.key
     unknown = Passkey()
-    unknown.handle = b"zzzz"
-    for wrong in (stranger, elsewhere, unknown):
+    unknown.handle = cast.lee.user.uuid.bytes  # of an account that has none
+    numbered = Passkey()
+    numbered.handle = str(cast.mo.user.pk).encode()  # an account has no number here
+    for wrong in (stranger, elsewhere, unknown, numbered):
         client = browser(REMOTE_ADDR="127.0.4.1")
         assert escape(factors.NOT_ACCEPTED) in passkey_sign_in(client, wrong).content.decode()
         assert client.get("/").status_code == 302
@@ -505,6 +509,20 @@ def test_a_forgotten_password_mails_only_whom_it_may_and_answers_all_the_same(ca
         answer = Client().post(reverse("account_reset_password"), {"email": address})
         assert answer.headers["Location"] == reverse("account_reset_password_done")
     assert [message.to for message in mail.outbox] == [[cast.mo.user.email], [cast.pip.user.email]]
+
+
+@pytest.mark.parametrize(
+    ("page", "field"), [("account_login", "login"), ("account_reset_password", "email")], ids=["password", "forgotten"]
+)
+def test_the_database_is_asked_as_often_whoever_it_is(cast: Cast, page: str, field: str) -> None:
+    User.objects.filter(pk=cast.rae.user.pk).update(is_active=False)
+    people = (cast.mo.user.email, cast.rae.user.email, "stranger@example.org")
+    counts = []
+    for n, address in enumerate(people):
+        with CaptureQueriesContext(connection) as asked:
+            Client(REMOTE_ADDR=f"127.0.5.{n}").post(reverse(page), {field: address, "password": "wrong wrong wrong"})
+        counts.append(len(asked))
+    assert len(set(counts)) == 1, counts
 
 
 def test_an_expired_invitation_says_so_and_what_to_do(cast: Cast, client: Client) -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from hwbc.kit.mail import _pool
 from hwbc.workforce import factors, sign_in, walls
 from hwbc.workforce.access import Refused
-from hwbc.workforce.accounts import mail_password_link
+from hwbc.workforce.accounts import help_with_factors, help_with_password, sign_out_everywhere
 from hwbc.workforce.actions import factors as actions
 from hwbc.workforce.actions import invite
 from hwbc.workforce.models import AuditEvent, SignIn, User
@@ -197,7 +197,9 @@ def test_a_mail_server_that_is_away_stops_nobody(cast: Cast) -> None:
 
 def test_ending_all_sessions_of_somebody_acts_on_their_next_request(mo: Person, cast: Cast) -> None:
     sessions = [arrive(mo), arrive(mo, CHROME), signed_in(Client(), mo.user)]
-    actions.end_sessions(cast.lee.actor, user=mo.user)
+    mail.outbox.clear()
+    sign_out_everywhere(cast.lee.actor, mo.user)
+    assert [message.subject.partition(":")[0] for message in mail.outbox] == ["You were signed out"]
     assert [client.get("/").status_code for client in sessions] == [302, 302, 302]
     assert rows(mo) == []
     assert not Session.objects.filter(session_key__in=[client.session.session_key for client in sessions[:2]]).exists()
@@ -208,12 +210,15 @@ def test_ending_all_sessions_of_somebody_acts_on_their_next_request(mo: Person, 
 
 def test_factors_are_reset_with_the_password_and_set_up_anew(mo: Person, cast: Cast) -> None:
     session = arrive(mo)
-    actions.reset_factors(cast.lee.actor, user=mo.user)
+    help_with_factors(cast.lee.actor, mo.user)
     assert not Authenticator.objects.filter(user=mo.user).exists()
     assert session.get("/").status_code == 302
     thief = Client()  # who knows the old password
     assert thief.post("/account/sign-in", {"login": mo.user.email, "password": PASSWORD}).status_code == 200
-    mail_password_link(mo.user)
+    assert [message.subject.partition(":")[0] for message in mail.outbox] == [
+        "Your second factors were reset",
+        "Choose a new password for Health and wellbeing coaches",
+    ]
     link = re.search(r"http://[^/]+(/\S+)", str(mail.outbox[-1].body))
     assert link
     theirs = Client()
@@ -224,7 +229,10 @@ def test_factors_are_reset_with_the_password_and_set_up_anew(mo: Person, cast: C
 
 
 def test_a_password_reset_is_started_and_nobody_sets_one(mo: Person, cast: Cast) -> None:
-    actions.start_password_reset(cast.lee.actor, user=mo.user)
+    help_with_password(cast.lee.actor, mo.user)
+    [message] = mail.outbox
+    assert message.to == [mo.user.email]
+    assert "/account/password/choose/" in message.body
     assert User.objects.get(pk=mo.user.pk).check_password(PASSWORD)
     with walls.lifted("tests"):
         assert AuditEvent.objects.filter(what="account.start_password_reset", user=cast.lee.user).count() == 1
