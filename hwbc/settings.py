@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "crispy_forms",
     "csp",
     "django_structlog",
@@ -187,7 +188,14 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
 
 # In the database and not in the broker: sign-in and its throttling must work while the broker is down.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "hwbc_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "hwbc_cache",
+        # With Django's 300 a few hundred made-up addresses would push a throttled account's count out.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 # --- Language, time -----------------------------------------------------------------------------------------------
 
@@ -219,13 +227,14 @@ FILE_UPLOAD_HANDLERS = [
 # --- Sign-in: invited people only ---------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "workforce.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["hwbc.workforce.accounts.Backend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
      "OPTIONS": {"user_attributes": ["email", "name"]}},
+    {"NAME": "hwbc.workforce.passwords.OwnWords"},
 ]  # fmt: skip
 PASSWORD_RESET_TIMEOUT = 3 * 24 * 60 * 60  # seconds: an invitation holds for three days
 LOGIN_URL = "account_login"
@@ -249,6 +258,27 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/account/sign-in?signed-out"  # a message would b
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGIN_BY_CODE_ENABLED = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,20/5m/ip", "login": "30/m/ip", "reset_password": "20/m/ip,5/m/key"}
+ACCOUNT_CHANGE_EMAIL = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60  # seconds after which somebody confirms that it is them before what matters
+
+# The second factor: asked of everybody, held by the front door (hwbc.workforce.sign_in).
+MFA_ADAPTER = "hwbc.workforce.factors.Adapter"
+MFA_FORMS = {
+    "authenticate": "hwbc.workforce.forms.SecondStep",
+    "authenticate_webauthn": "hwbc.workforce.forms.SecondStepPasskey",
+    "login_webauthn": "hwbc.workforce.forms.PasskeySignIn",
+    "reauthenticate": "hwbc.workforce.forms.ConfirmCode",
+    "reauthenticate_webauthn": "hwbc.workforce.forms.ConfirmPasskey",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # the device asks for a finger, a face or its PIN: two factors in one
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds before and after: clocks of phones differ
+MFA_TOTP_ISSUER = SERVICE_NAME
+# Encrypts the secrets of second factors in the database. Another key, and everybody has to set theirs up anew.
+MFA_KEY = env.str("MFA_KEY", default="") or SECRET_KEY
+MAIL_IN_BACKGROUND = True  # how long a mail server takes tells nobody whether there is an account
+
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 
 # Seconds (hwbc.workforce.sessions.clock): without a request, in all, and how long before the end a page warns. They can

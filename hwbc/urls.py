@@ -1,6 +1,8 @@
 """Every address of the service. A page that is missing in tests/pages.py fails the build."""
 
 from allauth.account import views as account
+from allauth.mfa.base import views as second_step
+from allauth.mfa.webauthn import views as passkeys
 from django.urls import path, re_path
 
 from hwbc import views
@@ -23,10 +25,12 @@ from hwbc.compliance.views import (
     overview,
     people,
     referrals,
+    sign_in_rules,
     status,
 )
 from hwbc.compliance.views.recording import agreements, employment, meetings, training
 from hwbc.kit.views import components
+from hwbc.workforce import views as security
 from hwbc.workforce.access import signed_in
 from hwbc.workforce.sessions import views as sessions
 
@@ -94,6 +98,7 @@ urlpatterns = [
     path("access/people/<uuid:uuid>", people.person, name="access_person"),
     path("access/people/<uuid:uuid>/suspend", people.suspend, name="access_suspend"),
     path("access/people/<uuid:uuid>/restore", people.restore, name="access_restore"),
+    path("access/sign-in-rules", sign_in_rules.sign_in_rules, name="access_sign_in_rules"),
     path("notifications", notifications.all_of_them, name="notifications"),
     path("notifications/<uuid:uuid>/read", notifications.read, name="notification_read"),
     path("exports", exports.ask, name="export_ask"),
@@ -117,11 +122,23 @@ urlpatterns = [
     path("account/go-on/<uuid:uuid>", sessions.go_on, name="go_on_with"),
     path("health/live", views.live, name="health_live"),
     path("health/ready", views.ready, name="health_ready"),
+    path("account/second-factor", security.second_factor, name="account_second_factor"),
+    path("account/security", security.security, name="account_security"),
+    path("account/security/app", security.add_app, name="account_app_add"),
+    path("account/security/passkey", security.add_passkey, name="account_passkey_add"),
+    path("account/security/passkey/use", security.use_passkey, name="account_passkey_use"),
+    path("account/security/codes", security.codes, name="account_codes"),
+    path("account/security/codes.txt", security.codes_file, name="account_codes_file"),
+    path("account/security/<int:pk>/remove", security.remove_factor, name="account_factor_remove"),
     # allauth's own pages, one by one: nothing that it adds later opens by itself.
     path("account/sign-in", account.login, name="account_login"),
     path("account/sign-out", account.logout, name="account_logout"),
     path("account/closed", account.account_inactive, name="account_inactive"),
+    path("account/sign-in/second-step", second_step.authenticate, name="mfa_authenticate"),
+    path("account/sign-in/passkey", passkeys.login_webauthn, name="mfa_login_webauthn"),
     path("account/confirm", account.reauthenticate, name="account_reauthenticate"),
+    path("account/confirm/code", second_step.reauthenticate, name="mfa_reauthenticate"),
+    path("account/confirm/passkey", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
     path("account/password", account.password_change, name="account_change_password"),
     path("account/password/forgotten", account.password_reset, name="account_reset_password"),
     path("account/password/forgotten/sent", account.password_reset_done, name="account_reset_password_done"),

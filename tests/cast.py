@@ -11,11 +11,15 @@ from functools import cached_property
 from typing import Any
 
 import factory
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY, TOTP
 from django.test import Client
+from django.urls import reverse
 
 from hwbc.kit.periods import today
-from hwbc.workforce import actions, walls
+from hwbc.workforce import actions, sign_in, walls
 from hwbc.workforce.access import Actor, actor_of
+from hwbc.workforce.factors import code_at
 from hwbc.workforce.models import Coach, Grant, Organisation, User
 from hwbc.workforce.roles import Role
 from hwbc.workforce.sessions import clock
@@ -87,6 +91,32 @@ def just_now(client: Client) -> Client:
     return client
 
 
+def signed_in(client: Client, user: User, how: sign_in.How = sign_in.How.TOTP) -> Client:
+    """A browser in which somebody has signed in, just now and with a second factor unless said otherwise."""
+    client.force_login(User.objects.get(pk=user.pk))  # as they are now: a password or a factor may have changed
+    session = client.session
+    sign_in.begin(session, how)
+    session.save()
+    return client
+
+
+def set_up(client: Client) -> str:
+    """As whoever has chosen a password: an authenticator app, its first code, recovery codes. Returns its secret."""
+    client.get(reverse("account_app_add"))
+    secret = str(client.session[SECRET_SESSION_KEY])
+    client.post(reverse("account_app_add"), {"code": code_at(secret)})
+    client.post(reverse("account_codes"))
+    return secret
+
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # of everybody's authenticator app
+
+
+def with_app(user: User) -> Authenticator:
+    """Somebody has an authenticator app, since before they signed in: no session ends by it."""
+    return TOTP.activate(user, SECRET).instance
+
+
 @dataclass(frozen=True)
 class Person:
     """A member of the cast, signing in with their own browser."""
@@ -100,14 +130,12 @@ class Person:
 
     @property
     def client(self) -> Client:
-        """A browser in which they have signed in, and confirmed who they are, just now."""
+        """A browser in which they have signed in, with a second factor, and confirmed who they are, just now."""
         return just_now(self._browser)
 
     @cached_property
     def _browser(self) -> Client:
-        client = Client()
-        client.force_login(self.user)
-        return client
+        return signed_in(Client(), self.user)
 
     def given(self, role: Role, organisation: Organisation, coach: Coach | None = None, **period: date) -> Grant:
         """Give them a role; a supervisor's follows their agreements instead (Sam's are made with the cast)."""

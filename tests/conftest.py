@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
@@ -44,7 +45,8 @@ settings.REDIS_URL = settings.CELERY_BROKER_URL = broker_of_this_process()
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_settings() -> None:
-    """Cheap passwords, mail in memory: what the tests are not about."""
+    """Cheap passwords, mail in memory before the page is there: what the tests are not about."""
+    settings.MAIL_IN_BACKGROUND = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -107,8 +109,9 @@ def empty(transactional_db: None) -> None:
 
 @pytest.fixture
 def live_cast(transactional_db: None) -> Cast:
-    """The same people, committed: for what other processes and threads must see."""
+    """The same people, committed: for what other processes and threads must see. Nobody has guessed anything yet."""
     call_command("flush", interactive=False, verbosity=0)
+    cache.clear()
     return make_cast()
 
 

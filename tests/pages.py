@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from django.test import Client
 from django.urls import reverse
 
 from coaching.actions.opening import open_case
@@ -20,9 +21,10 @@ from hwbc.compliance.jobs.actions import ask
 from hwbc.compliance.record import SECTIONS
 from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, Job, Notification
-from hwbc.workforce import walls
-from hwbc.workforce.access import SIGNED_IN
+from hwbc.workforce import factors, walls
+from hwbc.workforce.access import PART_WAY, SIGNED_IN
 from hwbc.workforce.actions import record_absence
+from hwbc.workforce.actions.factors import begin_session
 from hwbc.workforce.models import Coach, Grant, Post
 from hwbc.workforce.roles import Can, Role
 from hwbc.workforce.sessions.actions import hold
@@ -30,7 +32,7 @@ from supervision.actions.agreements import add_supervisor, agree
 from supervision.actions.meetings import record_meeting
 from supervision.models import Agreement
 from tests import facts
-from tests.cast import SETUP, Cast, CoachFactory, Person, UserFactory
+from tests.cast import SETUP, Cast, CoachFactory, OrganisationFactory, Person, UserFactory, signed_in, with_app
 from tests.compliance import bringing
 from training.actions import record_exemption
 from training.models import Exemption, TrainingRecord
@@ -305,6 +307,26 @@ def held(cast: Cast) -> dict[str, str]:
         return {"uuid": str(hold(cast.mo.actor, address="/access/invite", fields=fields).pk)}
 
 
+def a_factor(cast: Cast) -> dict[str, str]:
+    """Mo's authenticator app."""
+    there = next(iter(factors.of(cast.mo.user)), None)
+    return {"pk": str((there or with_app(cast.mo.user)).pk)}
+
+
+def more_browsers(cast: Cast, count: int) -> None:
+    """More browsers in which Mo has signed in."""
+    for _ in range(count):
+        client = signed_in(Client(), cast.mo.user)
+        key = client.session.session_key or ""
+        begin_session(user=cast.mo.user, key=key, how="password+totp", device="Firefox on Linux", network="203.0.113.x")
+
+
+def more_places(cast: Cast, count: int) -> None:
+    """More practices of Riverside."""
+    for _ in range(count):
+        OrganisationFactory.create(kind="practice", parent=cast.riverside)
+
+
 SAM = Role.LINE_SUPERVISOR
 RECORDING = [
     # Zed records no meetings anywhere and is refused before any record is looked for: tests/compliance has another's.
@@ -396,7 +418,21 @@ PAGES = [
     Page("account_login", PUBLIC),
     Page("account_logout", PUBLIC, signed_out=302),
     Page("account_inactive", PUBLIC),
-    Page("account_reauthenticate", SIGNED_IN),
+    Page("access_sign_in_rules", Can.INVITE, fill=more_places),
+    Page("account_reauthenticate", PART_WAY),
+    # What they show to whoever is on their way in: tests/workforce/test_factors.py and tests/browser/test_factors.py.
+    Page("mfa_authenticate", PUBLIC, html=False, status=302, signed_out=302),
+    Page("mfa_login_webauthn", PUBLIC, html=False, status=302, signed_out=302),
+    Page("mfa_reauthenticate", PART_WAY, html=False, status=302),
+    Page("mfa_reauthenticate_webauthn", PART_WAY, html=False, status=302),
+    Page("account_second_factor", PART_WAY, html=False, status=302),
+    Page("account_security", SIGNED_IN, fill=more_browsers),
+    Page("account_app_add", PART_WAY),
+    Page("account_passkey_add", PART_WAY),
+    Page("account_passkey_use", PART_WAY, html=False, status=302),
+    Page("account_codes", PART_WAY, html=False, status=302),
+    Page("account_codes_file", PART_WAY, html=False, status=404),
+    Page("account_factor_remove", SIGNED_IN, kwargs=a_factor, own=True),
     Page("account_change_password", SIGNED_IN),
     Page("account_reset_password", PUBLIC),
     Page("account_reset_password_done", PUBLIC),

@@ -17,12 +17,12 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template import loader
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from hwbc.kit.periods import today
-from hwbc.workforce import walls
+from hwbc.workforce import sign_in, walls
 from hwbc.workforce.queries import Granted, reach
 from hwbc.workforce.roles import ASK, GIVES, SUPERVISORS, Can, Role
 from hwbc.workforce.sessions import clock
@@ -36,6 +36,7 @@ View = Callable[Concatenate["Request", P], HttpResponseBase]
 
 # allauth's pages cannot declare anything themselves: URL name → why it is open to whoever comes, or "signed in".
 SIGNED_IN = "signed in"
+PART_WAY = "signed in, also where a second factor is still missing"
 LIBRARY_PAGES = {
     "account_login": "signing in",
     "account_logout": "signing out shows the sign-in page to whoever is out already",
@@ -45,7 +46,11 @@ LIBRARY_PAGES = {
     "account_reset_password_from_key_done": "the link in an invitation or of a forgotten password",
     "account_inactive": "says that the account is closed",
     "account_change_password": SIGNED_IN,
-    "account_reauthenticate": SIGNED_IN,
+    "account_reauthenticate": PART_WAY,
+    "mfa_authenticate": "the second step of signing in",
+    "mfa_login_webauthn": "signing in with a passkey",
+    "mfa_reauthenticate": PART_WAY,
+    "mfa_reauthenticate_webauthn": PART_WAY,
 }
 
 
@@ -136,6 +141,8 @@ class Request(HttpRequest):
     actor: Actor
     timed_out: str  # why the session ended with this request, if it did
     session_left: clock.Left  # there where somebody is signed in
+    missing: sign_in.Step | None  # what has to be done before anything opens
+    passkey_asked: bool  # whether an organisation of whoever has signed in asks for a passkey
 
 
 class Refused(PermissionDenied):
@@ -233,6 +240,22 @@ def signed_in(view: View[P]) -> View[P]:
     return guarded
 
 
+def part_way(view: View[P]) -> View[P]:
+    """The page opens for whoever has signed in, also before they have shown or set up a second factor.
+
+    It is about `request.user`: without a second factor there is no actor.
+    """
+
+    @wraps(view)
+    def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    guarded.declares = PART_WAY  # type: ignore[attr-defined]
+    return guarded
+
+
 def public(reason: str, *, rows: bool = True) -> Callable[[View[P]], View[P]]:
     """The page opens for whoever comes, for this reason. `rows=False`: it is answered without the database."""
 
@@ -277,22 +300,30 @@ class FrontDoor:
 
     @staticmethod
     def find_actor(request: Request) -> Actor:
-        """Who asks: whoever is signed in, with the grants that are live today. Needs the walls lifted."""
-        user = request.user
+        """Who asks: whoever is signed in, with the grants that are live today. Needs the walls lifted.
+
+        A session that has lasted too long ends here. One without a second factor, or without the passkey that an
+        organisation asks for, has no actor.
+        """
+        user, session = request.user, request.session
+        request.actor, request.missing, request.passkey_asked = NOBODY, None, False
         if user.is_authenticated and (why := clock.ended(request)):
             from hwbc.workforce.sessions.actions import time_out
 
             time_out(Actor(user.pk, user.name), user=user, why=why)
-            request.session.flush()
+            session.flush()
             request.user = AnonymousUser()
             request.timed_out = why
-            request.actor = NOBODY
-            return NOBODY
-        request.actor = _actor(user, today()) if user.is_authenticated else NOBODY
-        if user.is_authenticated:
+        elif user.is_authenticated:
             if not clock.is_background(request):
                 clock.move(request)
             request.session_left = clock.left(request)
+            actor = _actor(user, today())
+            request.passkey_asked = any(grant.passkey for grant in actor.grants)
+            request.missing = sign_in.missing(session, request.passkey_asked)
+            if request.missing is None:
+                request.actor = actor
+                _note_use(user, session)
         return request.actor
 
     @staticmethod
@@ -312,13 +343,19 @@ class FrontDoor:
         self, request: Request, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
         name = request.resolver_match.url_name if request.resolver_match else None
-        if declaration(view, name) is None:
+        declared = declaration(view, name)
+        if declared is None:
             raise ImproperlyConfigured(
                 f"The page {request.path} declares nothing: @needs(Can.…), @signed_in or @public."
             )
         from hwbc.workforce.sessions.confirm import first_on_a_page_of_a_library
 
-        return first_on_a_page_of_a_library(request, name)
+        step = getattr(request, "missing", None)
+        if step is None or not (isinstance(declared, Can) or declared == SIGNED_IN):
+            return first_on_a_page_of_a_library(request, name)
+        if request.method == "GET":
+            sign_in.come_back_to(request.session, request.get_full_path())
+        return redirect(step.value)
 
     def process_exception(self, request: Request, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, _DATABASE_AWAY):
@@ -330,6 +367,16 @@ class FrontDoor:
             record_refusal(request.actor, exception.can, page)
             return render(request, "403.html", {"reason": exception.reason, "ask": exception.ask}, status=403)
         return None
+
+
+def _note_use(user: "User", session: Any) -> None:
+    """Now and then, that a session is in use: for its owner's list."""
+    key = session.session_key or ""
+    if sign_in.is_due(session, key):
+        from hwbc.workforce.actions.factors import seen
+
+        seen(user=user, noted=sign_in.noted_as(session), key=key)
+        sign_in.note(session, key)
 
 
 def database_away(request: HttpRequest) -> HttpResponse:

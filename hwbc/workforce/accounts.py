@@ -3,17 +3,30 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.account.auth_backends import AuthenticationBackend
+from allauth.account.authentication import get_authentication_records
 from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
-from django.core.mail import send_mail
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.contrib.sites.shortcuts import get_current_site
+from django.core.mail import EmailMessage, send_mail
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 
-from hwbc.workforce import actions
+from hwbc.kit.mail import send_later
+from hwbc.workforce import actions, factors, sign_in
 from hwbc.workforce.access import Actor
+from hwbc.workforce.actions import factors as factor_actions
 from hwbc.workforce.models import User
+from hwbc.workforce.queries import accounts_at
+from hwbc.workforce.sign_in import How
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -28,6 +41,8 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         "enter_current_password": "This is not your present password.",
         "incorrect_password": "This is not your password.",
         "rate_limited": "There were too many attempts. Wait a few minutes and try again.",
+        "invalid_login": factors.NOT_ACCEPTED,
+        "incorrect_code": factors.NOT_ACCEPTED,
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -35,13 +50,26 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
-        actions.signed_in(_themself(user), user=user)
+        how = sign_in.by_records(get_authentication_records(request, user))
+        actions.signed_in(themself(user), user=user, how=how.value)
+        keep_session(request, user, how)
+        if how is How.RECOVERY:
+            left = len(factors.codes_of(user))
+            messages.warning(
+                request,
+                f"You signed in with a recovery code, and have {left or 'none'} left."
+                + (" Make new ones under “Sign-in and security”." if left <= factors.FEW else ""),
+            )
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user
         super().logout(request)
         if isinstance(user, User):
-            actions.signed_out(_themself(user), user=user)
+            actions.signed_out(themself(user), user=user)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        # allauth's has the host that the browser asked for, port and all: another port would be five more guesses.
+        return str(credentials.get("email", "")).strip().lower()
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
@@ -50,11 +78,123 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         return methods
 
     def set_password(self, user: User, password: str) -> None:
-        actions.set_password(_themself(user), user=user, password=password)
+        # The present session goes on where it is the person's own; allauth renews it.
+        own = self.request is not None and self.request.user == user
+        but = self.request.session.session_key or "" if own else ""
+        actions.set_password(themself(user), user=user, password=password, but=but)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        request = self.request or context.get("request")
+        said = {"request": request, "email": email, "current_site": get_current_site(request), **context}
+        if "ip" in said:
+            said["ip"] = sign_in.network(str(said["ip"]))
+        send_later(self.render_mail(template_prefix, email, said))
 
 
-def _themself(user: User) -> Actor:
+class Backend(AuthenticationBackend):  # type: ignore[misc]
+    """By e-mail address and password. The same work whoever it is: one question to the database, one hash."""
+
+    def _authenticate_by_email(self, email: str, password: str) -> User | None:
+        # allauth's asks once more where nobody has the address.
+        user = next(iter(accounts_at(email)), None)
+        checked: User | None = self._check_password(user, password)
+        return checked
+
+
+def themself(user: User) -> Actor:
+    """Who acts in their own matters, also before a second factor lets them reach anything."""
     return Actor(user.pk, user.name)
+
+
+def keep_session(request: HttpRequest, user: User, how: How) -> None:
+    """Note how this session was begun, put it into its owner's list, and tell them of a device that is new."""
+    session = request.session
+    sign_in.begin(session, how)
+    if not session.session_key:
+        session.cycle_key()
+    key = session.session_key or ""
+    device = sign_in.device(request.META.get("HTTP_USER_AGENT", ""))
+    network = sign_in.network(get_account_adapter(request).get_client_ip(request))
+    new = factor_actions.begin_session(user=user, key=key, how=how.value, device=device, network=network)
+    sign_in.note(session, key)
+    if new:
+        tell(user, "new_device", device=device, network=network)
+
+
+def go_on(request: HttpRequest, user: User) -> None:
+    """All sessions of a user have ended: this one, their own, goes on."""
+    update_session_auth_hash(request, user)
+
+
+# What is mailed when something about signing in changes: subject and sentence. None holds a secret.
+_TOLD = {
+    "new_device": ("New sign-in", "Somebody has signed in to your account on a device that you have not used before."),
+    "app_added": ("Authenticator app added", "An authenticator app has been added to your account."),
+    "passkey_added": ("Passkey added", "A passkey has been added to your account."),
+    "factor_removed": ("Second factor removed", "A passkey or an authenticator app was removed from your account."),
+    "codes_made": ("New recovery codes", "New recovery codes were made for your account. The old ones hold no longer."),
+    "factors_reset": (
+        "Your second factors were reset",
+        (
+            "Your passkeys, authenticator app, recovery codes and password were taken away by somebody who manages "
+            "access. Another mail has the link to choose a new password; then you set up a second factor anew."
+        ),
+    ),
+    "sessions_ended": ("You were signed out", "All your sessions were ended by somebody who manages access."),
+}
+
+
+def tell(user: User, what: str, **facts: str) -> None:
+    """Mail somebody that something about how they sign in has changed."""
+    subject, sentence = _TOLD[what]
+    context = {"service_name": settings.SERVICE_NAME, "sentence": sentence, "at": timezone.localtime(), **facts}
+    text = render_to_string("email/security.txt", context)
+    send_later(EmailMessage(f"{subject}: {settings.SERVICE_NAME}", text, None, [user.email]))
+
+
+# --- For whoever manages somebody's access: the action, and the mail to the person ------------------------------------
+
+
+def help_with_password(actor: Actor, user: User) -> None:
+    """Have somebody mailed the link to choose a new password. Raises ValidationError, and Refused."""
+    factor_actions.start_password_reset(actor, user=user)
+    mail_password_link(user)
+
+
+def help_with_factors(actor: Actor, user: User) -> None:
+    """Take somebody's second factors and password, and mail them the link to begin anew; the page asks first to confirm
+    who one is. Raises ValidationError, and Refused."""
+    factor_actions.reset_factors(actor, user=user)
+    tell(user, "factors_reset")
+    mail_password_link(user)
+
+
+def sign_out_everywhere(actor: Actor, user: User) -> None:
+    """End all sessions of somebody else, and tell them. Raises Refused."""
+    factor_actions.end_sessions(actor, user=user)
+    tell(user, "sessions_ended")
+
+
+def mail_password_link(user: User) -> None:
+    """Mail the link with which somebody chooses a new password themself."""
+    now = User.objects.get(pk=user.pk)  # the link holds for an account that is as it was when it was made
+    said = {"password_reset_url": invitation_link(now)}
+    subject = render_to_string("account/email/password_reset_key_subject.txt", said).strip()
+    text = render_to_string("account/email/password_reset_key_message.txt", said)
+    send_later(EmailMessage(subject, text, None, [user.email]))
+
+
+def mail_nobody(email: str) -> None:
+    """What mailing a link to choose a password costs, for an address that has no account: nothing is sent."""
+    stranger = User(pk=0, email=email, password="")
+    PasswordResetTokenGenerator().make_token(stranger)
+    addresses = EmailAddress.objects.filter(user_id=stranger.pk)  # as the real one does: a token knows the addresses
+    addresses.filter(email=email).exists()
+    list(addresses.values_list("email", flat=True))
+    adapter = get_account_adapter()
+    said = {"user": stranger, "password_reset_url": settings.BASE_URL, "request": adapter.request, "email": email}
+    adapter.render_mail("account/email/password_reset_key", email, said)
+    send_later(None)
 
 
 def invitation_link(user: User) -> str:

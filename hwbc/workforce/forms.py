@@ -3,9 +3,21 @@
 from typing import Any
 
 from allauth.account import forms as allauth
+from allauth.core import context
+from allauth.mfa.base import forms as mfa
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn import forms as mfa_passkeys
+from allauth.mfa.webauthn.internal import auth as webauthn
 from django import forms
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from hwbc.kit.fields import NhsukForm
+from hwbc.kit.layout import Field
+from hwbc.workforce import accounts, factors
+from hwbc.workforce.actions.factors import use_code
+from hwbc.workforce.models import User
+from hwbc.workforce.queries import accounts_at
 
 _HINT = "At least 12 characters. Three random words make a good one. You can paste it from a password manager."
 
@@ -37,6 +49,16 @@ class AskForPasswordLink(NhsukForm, allauth.ResetPasswordForm):  # type: ignore[
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _label(self, {"email": "E-mail address"})
+
+    def clean_email(self) -> str:
+        email = str(self.cleaned_data["email"])
+        self.users = [user for user in accounts_at(email) if user.is_active]
+        return email
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        if not self.users:
+            accounts.mail_nobody(self.cleaned_data["email"])
+        return str(super().save(request, **kwargs))
 
 
 class SetPassword(NhsukForm, allauth.ResetPasswordKeyForm):  # type: ignore[misc]
@@ -76,3 +98,118 @@ class ConfirmPassword(NhsukForm, allauth.ReauthenticateForm):  # type: ignore[mi
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _label(self, {"password": "Password"})
+
+
+# --- Second factors -------------------------------------------------------------------------------------------------
+
+
+class _Code(NhsukForm, mfa.BaseAuthenticateForm):  # type: ignore[misc]
+    """A code of the authenticator app, or a recovery code. Each holds once."""
+
+    submit = "Continue"
+    user: User
+    authenticator: Authenticator
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _label(self, {"code": "Code"})
+        self.fields["code"].help_text = (
+            "6 digits from your authenticator app, or one of your recovery codes."
+            if self.has_app
+            else "One of your recovery codes, 8 digits."
+        )
+
+    def layout(self) -> list[Any]:
+        return [Field("code", width=10, inputmode="numeric", autocomplete="one-time-code")]
+
+    @property
+    def has_app(self) -> bool:
+        """Whether there is an authenticator app to ask."""
+        return factors.has(self.user, factors.APP)
+
+    @property
+    def has_passkey(self) -> bool:
+        """Whether there is a passkey to use instead."""
+        return factors.has(self.user, factors.PASSKEY)
+
+    def clean_code(self) -> str:
+        guess = factors.Guess(context.request, self.user)
+        if not guess.allowed:
+            raise ValidationError(factors.TOO_MANY)
+        code = str(self.cleaned_data["code"])
+        found = use_code(accounts.themself(self.user), user=self.user, code=code)
+        if found is None:
+            raise ValidationError(factors.WRONG_CODE)
+        guess.was_right()
+        found.user = self.user
+        self.authenticator = found
+        return code
+
+
+class SecondStep(_Code, mfa.AuthenticateForm):  # type: ignore[misc]
+    """The second step of signing in."""
+
+    submit = "Sign in"
+
+
+class ConfirmCode(_Code, mfa.ReauthenticateForm):  # type: ignore[misc]
+    """A code, before something that matters."""
+
+    submit = "Confirm"
+
+
+class _Passkey(mfa_passkeys.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """What the browser says that the passkey said. There is nothing to guess, so nobody is held up."""
+
+    def clean_credential(self) -> Authenticator:
+        credential = self.cleaned_data["credential"]
+        with factors.ceremony():
+            webauthn.parse_authentication_response(credential)
+            user = self.user or factors.owner_of(credential)
+            return webauthn.complete_authentication(user, credential)
+
+
+class SecondStepPasskey(_Passkey):
+    """The second step of signing in, by passkey."""
+
+
+class PasskeySignIn(_Passkey, mfa_passkeys.LoginWebAuthnForm):  # type: ignore[misc]
+    """Signing in with a passkey alone."""
+
+
+class ConfirmPasskey(_Passkey, mfa_passkeys.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey, before something that matters."""
+
+
+class AddApp(NhsukForm, forms.Form):
+    """The first code of an authenticator app: it has the secret, and its clock is right."""
+
+    submit = "Continue"
+
+    code = forms.CharField(label="Code", help_text="6 digits that the app shows now.", max_length=20)
+
+    def layout(self) -> list[Any]:
+        return [Field("code", width=10, inputmode="numeric", autocomplete="one-time-code")]
+
+
+class AddPasskey(NhsukForm, forms.Form):
+    """A name for a passkey, and what the browser has made."""
+
+    submit = ""
+
+    name = forms.CharField(
+        label="Name", max_length=60, required=False, help_text="To tell it from others, such as “Work laptop”."
+    )
+    credential = forms.JSONField(widget=forms.HiddenInput)
+
+    def clean_credential(self) -> dict[str, Any]:
+        """What the browser made, checked against what it was asked for; the device has asked for finger or PIN."""
+        credential: dict[str, Any] = self.cleaned_data["credential"]
+        with factors.ceremony():
+            webauthn.parse_registration_response(credential)
+            webauthn.complete_registration(credential)
+        return credential
+
+
+class UsePasskey(_Passkey):
+    """A passkey that an organisation asks for, in a session that was begun with something else."""

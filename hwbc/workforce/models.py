@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Lower, Upper
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from hwbc.workforce import walls
 from hwbc.workforce.roles import FOR_ONE_COACH, Can, Role
@@ -166,6 +167,8 @@ class User(Named, AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     suspended_at = models.DateTimeField(null=True, editable=False, help_text="Since when they cannot sign in.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # A session holds while this number and the password are what they were when it began: one more, and all have ended.
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -197,6 +200,35 @@ class User(Named, AbstractBaseUser):
         self.sort_name = sort_key(self.name)
         super().save(*args, **kwargs)
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        said = f"{self.password}|{self.session_epoch}"
+        return salted_hmac("hwbc.workforce.session", said, secret=secret, algorithm="sha256").hexdigest()
+
+
+class SignIn(Named):
+    """One browser in which somebody has signed in. Kept for half a year, so that a new device can be told of.
+
+    The address is shortened before it is written: a network, never a computer.
+    """
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    session_key = models.CharField(max_length=40, unique=True, editable=False)
+    how = models.CharField(max_length=20, help_text="How the session was begun (hwbc.workforce.sign_in.How).")
+    device = models.CharField(max_length=100, help_text="Browser and system, in words.")
+    network = models.CharField(max_length=50, help_text="The shortened address.")
+    began_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+
+    wall = walls.by_user()
+
+    class Meta:
+        ordering = ["-seen_at", "-pk"]
+        indexes = [models.Index(fields=["user", "-began_at"], name="workforce_signin_user_began")]
+
+    def __str__(self) -> str:
+        return f"{self.device} ({self.began_at:%Y-%m-%d %H:%M})"
+
 
 class Organisation(Named):
     """A place in the tree: ICB → training hub → PCN → practice; and providers, who employ or lend supervisors."""
@@ -219,6 +251,9 @@ class Organisation(Named):
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
     opened_on = models.DateField(null=True, blank=True)
     closed_on = models.DateField(null=True, blank=True)
+    passkey_from = models.DateField(
+        null=True, blank=True, help_text="From this day on everybody here and below signs in with a passkey."
+    )
     version = models.PositiveIntegerField(default=1, editable=False)
 
     wall = walls.open_to_all("names and codes of public bodies; every place in the tree is needed to find the way up")

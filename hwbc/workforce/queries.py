@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from hwbc.kit.prepared import MANY, Prepared
-from hwbc.workforce.models import Absence, Grant, Organisation, Post, User
+from hwbc.workforce.models import Absence, Grant, Organisation, Post, SignIn, User
 from hwbc.workforce.roles import DEPUTY_MAY, HELD_AT, Can, Role, allowed
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class Granted:
     pcns: tuple[int, ...]
     coaches: tuple[int, ...]
     stands_in_for: str | None = None  # whose deputy this makes them, by name
+    passkey: bool = False  # whether its organisation, or one above, asks for a passkey
 
     def allows(self, can: Can) -> bool:
         """Whether the grant's role, or a deputy's part of it, may do this."""
@@ -58,12 +61,19 @@ with recursive live as (
            coalesce(array_agg(b.node order by b.node) filter (where o.kind = 'pcn'), '{}') as pcns
       from below b join workforce_organisation o on o.id = b.node
      group by b.grant_id
+), above as (
+    select id as grant_id, organisation_id as node from live
+    union
+    select a.grant_id, o.parent_id from above a join workforce_organisation o on o.id = a.node
+     where o.parent_id is not null
 )
 select l.role, l.organisation_id, o.name, l.coach_id, l.starts_on, l.ends_on, p.nodes, p.pcns,
        case when l.coach_id is not null then array[l.coach_id]
             else array(select distinct post.coach_id from workforce_post post
                         where post.pcn_id = any(p.pcns) and post.voided_at is null order by post.coach_id)
-       end, l.stands_in_for
+       end, l.stands_in_for,
+       exists (select 1 from above a join workforce_organisation o on o.id = a.node
+                where a.grant_id = l.id and o.passkey_from <= %(day)s)
   from live l
   join places p on p.grant_id = l.id
   join workforce_organisation o on o.id = l.organisation_id
@@ -80,9 +90,20 @@ def reach(user_id: int, day: date) -> tuple[Granted, ...]:
     """
     with _REACHED.ask({"user": user_id, "day": day}) as cursor:
         return tuple(
-            Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches), stands_in)
-            for role, node, name, coach, starts, ends, nodes, pcns, coaches, stands_in in cursor.fetchall()
+            Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches), *more)
+            for role, node, name, coach, starts, ends, nodes, pcns, coaches, *more in cursor.fetchall()
         )
+
+
+def accounts_at(email: str) -> list[User]:
+    """The account with an address, if there is one: one question, whether there is or not."""
+    return list(User.objects.filter(email=email.strip().lower()))
+
+
+def sessions_of(user_id: int) -> list[SignIn]:
+    """Somebody's sessions that have not ended, the last used first."""
+    live = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
+    return list(SignIn.objects.filter(user=user_id, ended_at=None, session_key__in=live))
 
 
 # --- Who has access, and who could have it --------------------------------------------------------------------------
@@ -139,6 +160,11 @@ def places_to_give(actor: "Actor") -> dict[Role, list[Organisation]]:
     fit = [place for place in places if any(place.kind in kinds for kinds in HELD_AT.values())]
     found = {role: [place for place in fit if place.pk in nodes[role] and place.kind in HELD_AT[role]] for role in Role}
     return {role: places for role, places in found.items() if places}
+
+
+def places_with_rules(actor: "Actor") -> list[Organisation]:
+    """The places where the actor says how people sign in, by name."""
+    return list(Organisation.objects.filter(pk__in=actor.nodes(Can.INVITE)).order_by("name", "pk"))
 
 
 def posts_without_access(actor: "Actor", day: date) -> list[Post]:

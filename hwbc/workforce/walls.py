@@ -126,6 +126,7 @@ OPEN: dict[str, Wall] = {
     "django_content_type": open_to_all("names of models", rights=(SELECT,)),
     "account_emailaddress": open_to_all("read before anybody is known"),
     "account_emailconfirmation": _CLOSED,
+    "mfa_authenticator": open_to_all("asked before anybody is known, to make them known; its secrets are encrypted"),
     "auth_group": _CLOSED,
     "auth_group_permissions": _CLOSED,
     "auth_permission": _CLOSED,

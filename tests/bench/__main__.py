@@ -13,10 +13,16 @@ def main() -> None:
     import django
 
     django.setup()
-    from tests.bench import compliance, exporting, importing, load
+    from tests.bench import compliance, exporting, importing, load, sign_in
 
     # One of them: `python -m tests.bench load`.
-    tables = {"load": load, "compliance": compliance, "importing": importing, "exporting": exporting}
+    tables = {
+        "load": load,
+        "compliance": compliance,
+        "importing": importing,
+        "exporting": exporting,
+        "sign_in": sign_in,
+    }
     for name in sys.argv[1:] or tables:
         tables[name].main()
 

@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from hwbc.workforce.factors import code_at
 from tests.cast import Person
 from tests.conftest import free_port, wait_for
 
@@ -108,6 +109,19 @@ class Watched:
         kept = [violation for violation in found if violation["id"] != "aria-allowed-attr"]
         kept += [violation for violation in conditional if violation["id"] == "aria-allowed-attr"]
         return [f"{v['id']}: {node['target']}" for v in kept for node in v["nodes"]]
+
+
+def set_up_app(watched: Watched) -> tuple[str, str]:
+    """As whoever signs in for the first time: an authenticator app, the recovery codes. Its key, and the code used."""
+    page = watched.page
+    page.get_by_role("button", name="Set up an authenticator app").click()
+    page.get_by_text("I cannot scan the code").click()
+    secret = page.locator("code").inner_text().replace(" ", "")
+    code = code_at(secret)
+    page.get_by_label("Code", exact=True).fill(code)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="I have kept them").click()
+    return secret, code
 
 
 @pytest.fixture

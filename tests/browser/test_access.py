@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import WIDTHS, Watched
+from tests.browser.conftest import WIDTHS, Watched, set_up_app
 from tests.cast import Cast
 from tests.pages import BY_NAME, more_people
 
@@ -85,7 +85,8 @@ def test_inviting_somebody_with_the_keyboard_alone_on_a_phone(window, live_cast:
     theirs.page.goto("/account/sign-in")
     theirs.page.get_by_label("E-mail address").fill("bo.lindqvist@example.org")
     theirs.page.get_by_label("Password", exact=True).fill(PASSWORD)
-    theirs.page.get_by_role("button", name="Sign in").click()
+    theirs.page.get_by_role("button", name="Sign in", exact=True).click()
+    set_up_app(theirs)
     expect(theirs.page.get_by_text("Bo Lindqvist (Health and wellbeing coach)")).to_be_visible()
 
     page.reload()

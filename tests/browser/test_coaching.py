@@ -10,9 +10,10 @@ from django.test import override_settings
 from playwright.sync_api import Page, expect
 
 from hwbc.kit.periods import today
+from hwbc.workforce.factors import code_at
 from hwbc.workforce.models import User
 from tests.browser.conftest import WIDTHS, Watched
-from tests.cast import PASSWORD, Cast
+from tests.cast import PASSWORD, SECRET, Cast, with_app
 from tests.coaching.work import exempt, given, logged, received, since, train
 from tests.pages import more_cases
 
@@ -101,12 +102,16 @@ def test_an_untrained_coach_is_refused_until_somebody_answers_for_it(window, liv
 def test_a_session_is_logged_on_a_phone_without_javascript(window, live_cast: Cast, asha: User) -> None:
     train(live_cast, "ASHA")
     since(given(live_cast, received(live_cast, "R-phone", days=9)), 8)
+    with_app(asha)
     watched = window(320, javascript=False)
     page = watched.page
     page.goto("/")
     page.get_by_label("E-mail address").fill(asha.email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    heading(page, "Second step")
+    page.get_by_label("Code", exact=True).fill(code_at(SECRET))
+    page.get_by_role("button", name="Sign in", exact=True).click()
     heading(page, "Hello, Asha Rahman")
     page.get_by_role("link", name="Log a session for R-phone").click()
     heading(page, "R-phone Log a session")

@@ -23,7 +23,7 @@ from hwbc.workforce.roles import ALLOWS, Can, Role, in_words
 from supervision.actions.agreements import add_supervisor, agree
 from supervision.models import Supervisor
 from tests import markup
-from tests.cast import PASSWORD, SETUP, Cast, Person, just_now
+from tests.cast import PASSWORD, SETUP, Cast, Person, just_now, set_up, signed_in
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.django_db
@@ -224,6 +224,8 @@ def test_from_the_invitation_to_the_first_page_and_the_end(cast: Cast) -> None:
     form = kim.get(link[1], follow=True).redirect_chain[-1][0]
     kim.post(form, {"password1": PASSWORD, "password2": PASSWORD})
     kim.post("/account/sign-in", {"login": "kim.lee@example.org", "password": PASSWORD})
+    assert kim.get(reverse("coaches")).headers["Location"] == reverse("account_second_factor")
+    set_up(kim)
     assert kim.get(reverse("coaches")).status_code == 200
     assert kim.get(PEOPLE).status_code == 403
     assert "Invited, has not" not in words(cast.mo.client.get(PEOPLE))
@@ -492,7 +494,7 @@ def sent_twice(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def send() -> None:
         client = Client()
-        client.force_login(cast.mo.user)
+        signed_in(client, cast.mo.user)
         just_now(client)
         try:
             answers.append(client.post(INVITE, sent))

@@ -13,7 +13,7 @@ from hwbc.standards.rules import RED
 from hwbc.workforce import walls
 from hwbc.workforce.models import Coach
 from tests import facts, markup
-from tests.cast import SETUP, Cast, Person
+from tests.cast import SETUP, Cast, Person, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -131,5 +131,5 @@ def test_checks_that_did_not_run_are_said(cast: Cast) -> None:
     assert "The checks did not run" not in text
     assert "Last checked on" in text
     with time_machine.travel(f"{today() + timedelta(days=2)}T12:00:00Z", tick=False):
-        cast.mo.client.force_login(cast.mo.user)
+        signed_in(cast.mo.client, cast.mo.user)
         assert "The checks did not run" in home(cast.mo)

@@ -12,7 +12,7 @@ from hwbc.standards.models import Notification
 from hwbc.workforce import actions, walls
 from hwbc.workforce.models import Grant
 from tests import facts
-from tests.cast import SETUP, Cast, Person
+from tests.cast import SETUP, Cast, Person, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -80,5 +80,5 @@ def test_the_ledger_says_what_each_check_found_and_when_one_did_not_run(cast: Ca
     assert "Did not run" not in text
     assert len(re.findall(r"Done\s*</strong>", text)) == 3
     with time_machine.travel(f"{today() + timedelta(days=2)}T12:00:00Z", tick=False):
-        cast.mo.client.force_login(cast.mo.user)
+        signed_in(cast.mo.client, cast.mo.user)
         assert page(cast.mo, "/service-status").count("Did not run") == 3

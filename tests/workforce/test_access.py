@@ -15,7 +15,7 @@ from hwbc.workforce.actions import end_grant
 from hwbc.workforce.checks import every_page_declares
 from hwbc.workforce.models import AuditEvent, Coach, Grant, Organisation
 from hwbc.workforce.roles import Can, Role
-from tests.cast import SETUP, Cast
+from tests.cast import SETUP, Cast, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -75,7 +75,7 @@ def test_a_page_that_declares_nothing_does_not_open(pages: None, cast: Cast) -> 
     with pytest.raises(ImproperlyConfigured, match="/undeclared declares nothing"):
         cast.mo.client.get("/undeclared")
     client = Client(raise_request_exception=False)
-    client.force_login(cast.mo.user)
+    signed_in(client, cast.mo.user)
     response = client.get("/undeclared")
     assert response.status_code == 500
     assert b"secret" not in response.content
@@ -103,7 +103,7 @@ def test_a_refused_view_loses_its_work_and_keeps_its_audit_line(pages: None, cas
 
 def test_a_failure_shows_a_reference_and_nothing_else(pages: None, cast: Cast) -> None:
     client = Client(raise_request_exception=False)
-    client.force_login(cast.mo.user)
+    signed_in(client, cast.mo.user)
     response = client.get("/breaks")
     page = response.content.decode()
     assert response.status_code == 500

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from hwbc.workforce import walls
 from hwbc.workforce.models import AuditEvent, Grant, Organisation, User
-from tests.cast import PASSWORD, Cast
+from tests.cast import PASSWORD, Cast, set_up
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +55,8 @@ def test_from_the_command_to_the_first_page(client: Client) -> None:
     assert done.status_code == 200
 
     assert sign_in(client, "KIM.LEE@example.org", GOOD).headers["Location"] == "/"
+    assert client.get("/").headers["Location"] == reverse("account_second_factor")
+    set_up(client)
     home = client.get("/").content.decode()
     assert "Kim Lee" in home
     assert "Meadow PCN" in home
@@ -66,7 +68,13 @@ def test_from_the_command_to_the_first_page(client: Client) -> None:
     user = User.objects.get(email="kim.lee@example.org")
     client.post(reverse("account_logout"))
     assert client.get("/").status_code == 302
-    assert audit_of(user) == ["account.password", "account.sign_in", "account.sign_out"]
+    assert audit_of(user) == [
+        "account.password",
+        "account.sign_in",
+        "factor.add_app",
+        "factor.codes",
+        "account.sign_out",
+    ]
 
 
 def test_inviting_into_a_place_that_is_not_there_says_what_to_do() -> None:

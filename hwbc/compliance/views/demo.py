@@ -16,7 +16,9 @@ from hwbc.compliance.demo import actions, queries
 from hwbc.compliance.demo.workbook import workbook
 from hwbc.kit.exports import XLSX, file_name, xlsx_response
 from hwbc.workforce.access import Actor, Request, public, to_sign_in
+from hwbc.workforce.accounts import keep_session
 from hwbc.workforce.sessions import confirm as confirming
+from hwbc.workforce.sign_in import How
 
 # What a proxy adds: whoever comes through one may sit anywhere.
 _PROXIED = ("HTTP_X_FORWARDED", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
@@ -63,6 +65,7 @@ def demo(request: Request) -> HttpResponse:
         request.session.flush()  # whoever was signed in before, nothing of theirs is left
         login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
         actions.signed_in(Actor(user.pk, user.name), user=user)
+        keep_session(request, user, How.DEMO)
         confirming.note(request)
         return redirect("home")
     here = request.actor.user_id

@@ -1,11 +1,13 @@
 """Template tags of the kit: components, form fields, the error summary, the frame of a page."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django import forms, template
+from django.core.serializers.json import DjangoJSONEncoder
 from django.forms.boundfield import BoundField
 from django.template.base import FilterExpression, NodeList, Parser, Token, token_kwargs
 from django.utils import timezone
@@ -49,6 +51,12 @@ def clock(moment: datetime | None) -> str:
         return "midday" if local.hour else "midnight"
     minutes = f":{local.minute:02}" if local.minute else ""
     return f"{local.hour % 12 or 12}{minutes}{'pm' if local.hour >= 12 else 'am'}"
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """For a data attribute that a script of ours reads; the template escapes it."""
+    return json.dumps(value, cls=DjangoJSONEncoder)
 
 
 @register.simple_tag

@@ -13,6 +13,7 @@ from django.utils.formats import date_format
 
 from hwbc.kit.periods import today
 from hwbc.workforce.access import Actor, Refused
+from hwbc.workforce.actions.factors import set_password as set_password
 from hwbc.workforce.audit import Line, action, upkeep
 from hwbc.workforce.models import Absence, Coach, Grant, Organisation, Post, User
 from hwbc.workforce.recording import (
@@ -239,22 +240,14 @@ def _wait(name: str) -> None:
 
 
 @action("account.sign_in")
-def signed_in(actor: Actor, line: Line, *, user: User) -> None:
-    """Somebody has signed in."""
-    line.about(user)
+def signed_in(actor: Actor, line: Line, *, user: User, how: str = "") -> None:
+    """Somebody has signed in; `how` is one of hwbc.workforce.sign_in.How."""
+    line.about(user, how=how)
 
 
 @action("account.sign_out")
 def signed_out(actor: Actor, line: Line, *, user: User) -> None:
     """Somebody has signed out."""
-    line.about(user)
-
-
-@action("account.password")
-def set_password(actor: Actor, line: Line, *, user: User, password: str) -> None:
-    """Somebody has chosen a password, with the link from their mail or with the one they had."""
-    user.set_password(password)
-    user.save(update_fields=["password"])
     line.about(user)
 
 
