@@ -98,6 +98,7 @@ urlpatterns = [
     path("access/people/<uuid:uuid>", people.person, name="access_person"),
     path("access/people/<uuid:uuid>/suspend", people.suspend, name="access_suspend"),
     path("access/people/<uuid:uuid>/restore", people.restore, name="access_restore"),
+    path("access/people/<uuid:uuid>/help", people.help_to_sign_in, name="access_help"),
     path("access/sign-in-rules", sign_in_rules.sign_in_rules, name="access_sign_in_rules"),
     path("notifications", notifications.all_of_them, name="notifications"),
     path("notifications/<uuid:uuid>/read", notifications.read, name="notification_read"),

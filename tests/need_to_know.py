@@ -201,7 +201,7 @@ TABLE: dict[str, Who | str] = {
     "workforce.Post.funding": _CODE,
     "workforce.Post.voided_because": STANDING,
     "workforce.User.email": GIVES_ACCESS,
-    "workforce.User.name": STANDING,
+    "workforce.User.name": STANDING | {OPENED},  # who withdrew a session
     "workforce.User.password": NOBODY,
     "workforce.User.sort_name": NOBODY,
     "account.EmailAddress.email": NOBODY,

@@ -392,6 +392,7 @@ PAGES = [
     Page("access_person", Can.INVITE, kwargs=a_person, fill=more_roles, of_riverside=True),
     Page("access_suspend", Can.INVITE, kwargs=a_person, of_riverside=True),
     Page("access_restore", Can.INVITE, html=False, kwargs=a_person, status=405),
+    Page("access_help", Can.INVITE, html=False, kwargs=a_person, status=405),
     Page("notifications", SIGNED_IN, fill=told),
     Page("notification_read", SIGNED_IN, html=False, kwargs=a_notification, status=405, signed_out=405),
     Page("import_new", Can.IMPORT),

@@ -15,6 +15,7 @@ from hwbc.standards.actions import tell
 from hwbc.standards.models import Notification
 from hwbc.workforce.access import Actor, Refused, has_access_elsewhere
 from hwbc.workforce.actions import let_in, revoke, shut_out
+from hwbc.workforce.actions.factors import end_all
 from hwbc.workforce.audit import Line, action
 from hwbc.workforce.models import Coach, Grant, User
 from hwbc.workforce.queries import may_stand_in
@@ -168,6 +169,7 @@ def suspend(actor: Actor, line: Line, *, user: User) -> Suspended:
         raise ValidationError(f"{user.name} has no access here that could be ended.")
     roles = revoke(actor, grants=ending)
     if not elsewhere:
+        end_all(user=user)
         shut_out(user=user)
         follow_agreements()
     own = Coach.objects.filter(user=user).first()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core import mail
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
@@ -23,7 +24,7 @@ from hwbc.workforce.access import Refused
 from hwbc.workforce.models import Absence, Grant, User
 from hwbc.workforce.roles import Can, Role
 from supervision.models import Meeting
-from tests.cast import PASSWORD, SETUP, Cast, Person, person
+from tests.cast import PASSWORD, SETUP, Cast, Person, person, with_app
 from tests.coaching.work import audited, count, do, fresh, given, logged, received, refuses, said, since, train
 from tests.compliance.test_access_pages import grant_of
 from tests.compliance.test_access_pages import said as messages
@@ -370,3 +371,39 @@ def test_the_person_page_says_what_there_is(cast: Cast, kim: Person) -> None:
     own = words(cast.mo.client.get(url("access_person", cast.mo.user)))
     assert "(you)" in own
     assert "Suspend" not in own
+
+
+# --- Help to sign in -------------------------------------------------------------------------------------------------
+
+
+def helps(who: Person, user: User, how: str) -> Any:
+    return who.client.post(url("access_help", user), {"help": how}, follow=True)
+
+
+def test_whoever_manages_access_signs_somebody_out_and_mails_the_link(cast: Cast) -> None:
+    browser = cast.asha.client
+    assert browser.get("/").status_code == 200
+    assert "signed out everywhere" in messages(helps(cast.mo, cast.asha.user, "sessions"))[0]
+    assert browser.get("/").status_code == 302
+    assert (
+        "The link to choose a password is mailed to Asha Rahman"
+        in messages(helps(cast.mo, cast.asha.user, "password"))[0]
+    )
+    assert [to for message in mail.outbox for to in message.to] == ["asha.rahman@example.org"] * 2
+    assert fresh(cast.asha.user).has_usable_password()
+
+
+def test_lost_factors_are_taken_away_with_the_password(cast: Cast) -> None:
+    with_app(cast.asha.user)
+    assert "no second factor and no password now" in messages(helps(cast.mo, cast.asha.user, "factors"))[0]
+    assert not fresh(cast.asha.user).has_usable_password()
+    assert cast.asha.client.get("/").status_code == 302
+
+
+def test_nobody_helps_whom_others_manage_too(cast: Cast, kim: Person) -> None:
+    kim.given(Role.AUDITOR, cast.lakeside)
+    assert "cannot get in" not in words(cast.mo.client.get(url("access_person", kim.user)))
+    assert helps(cast.mo, kim.user, "factors").status_code == 403
+    assert helps(cast.mo, cast.zed.user, "sessions").status_code == 404
+    assert helps(cast.mo, cast.rae.user, "nothing").status_code == 404
+    assert mail.outbox == []

@@ -1,5 +1,6 @@
 """One person's access: what they have here, who stands in for them, and what happens when they leave."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,12 @@ from hwbc.compliance import actions
 from hwbc.compliance.forms.people import NameDeputy
 from hwbc.compliance.sentences import written
 from hwbc.kit.periods import today
-from hwbc.workforce.access import Request, has_access_elsewhere, needs
+from hwbc.workforce.access import Actor, Request, has_access_elsewhere, needs
+from hwbc.workforce.accounts import help_with_factors, help_with_password, sign_out_everywhere
 from hwbc.workforce.models import Grant, User
 from hwbc.workforce.queries import everything_of, may_stand_in, stands_for
 from hwbc.workforce.roles import SUPERVISORS, Can, Role, may
+from hwbc.workforce.sessions.confirm import confirm_first
 
 _WAY = [{"text": "Home", "href": "/"}, {"text": "People and access", "href": "/access"}]
 
@@ -30,6 +33,7 @@ def person(request: Request, uuid: UUID) -> HttpResponse:
     user, grants = _found(request, uuid)
     day = today()
     live = [grant for grant in grants if _holds(grant)]
+    elsewhere = has_access_elsewhere(user, request.actor, day)
     may_have_deputy = {grant.pk for grant in stands_for(request.actor, day)}
     context = {
         "person": user,
@@ -38,6 +42,7 @@ def person(request: Request, uuid: UUID) -> HttpResponse:
         "ended": [grant for grant in grants if grant not in live],
         "supervisors": SUPERVISORS,
         "cases": open_cases(request.actor, user),
+        "may_help": user.is_active and user.pk != request.actor.user_id and bool(live) and not elsewhere,
         "may_suspend": user.is_active and user.pk != request.actor.user_id and bool(live),
         "today": day,
         "breadcrumbs": _WAY,
@@ -47,6 +52,7 @@ def person(request: Request, uuid: UUID) -> HttpResponse:
 
 @needs(Can.INVITE)
 @require_http_methods(["GET", "HEAD", "POST"])
+@confirm_first
 def suspend(request: Request, uuid: UUID) -> HttpResponse:
     """Ask before somebody is suspended; say what became of their access and their cases."""
     user, grants = _found(request, uuid)
@@ -73,8 +79,36 @@ def suspend(request: Request, uuid: UUID) -> HttpResponse:
     return render(request, "compliance/access/suspend.html", context, status=409 if refused else 200)
 
 
+# What somebody who gives access can do for somebody who cannot get in, or whose browser is in other hands.
+_HELPS: dict[str, tuple[Callable[[Actor, User], None], str]] = {
+    "sessions": (sign_out_everywhere, "{} is signed out everywhere, and is told so by mail."),
+    "password": (help_with_password, "The link to choose a new password is mailed to {}."),
+    "factors": (help_with_factors, "{} has no second factor and no password now. The link to begin anew is mailed."),
+}
+
+
 @needs(Can.INVITE)
 @require_http_methods(["POST"])
+@confirm_first
+def help_to_sign_in(request: Request, uuid: UUID) -> HttpResponse:
+    """Sign somebody out everywhere, have them mailed the link for a new password, or take lost second factors away."""
+    user, _ = _found(request, uuid)
+    found = _HELPS.get(request.POST.get("help", ""))
+    if found is None:
+        raise Http404
+    help_, said = found
+    try:
+        help_(request.actor, user)
+    except ValidationError as fault:
+        messages.warning(request, " ".join(fault.messages))
+    else:
+        messages.success(request, said.format(user.name))
+    return redirect("access_person", uuid=user.uuid)
+
+
+@needs(Can.INVITE)
+@require_http_methods(["POST"])
+@confirm_first
 def restore(request: Request, uuid: UUID) -> HttpResponse:
     """Somebody who was suspended may sign in again."""
     user, _ = _found(request, uuid)
@@ -89,6 +123,7 @@ def restore(request: Request, uuid: UUID) -> HttpResponse:
 
 @needs(Can.INVITE)
 @require_http_methods(["GET", "HEAD", "POST"])
+@confirm_first
 def name_deputy(request: Request, uuid: UUID) -> HttpResponse:
     """Who stands in for whoever holds a grant, and for how long."""
     actor, day = request.actor, today()

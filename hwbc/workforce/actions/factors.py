@@ -175,6 +175,12 @@ def end_sessions(actor: Actor, line: Line, *, user: User, but: str = "") -> None
     line.about(user, at=at)
 
 
+@upkeep("part of suspending somebody, which has the line")
+def end_all(*, user: User) -> None:
+    """All sessions of a user end at once."""
+    _end(user)
+
+
 @action("account.end_session")
 def end_session(actor: Actor, line: Line, *, user: User, session: SignIn) -> None:
     """End one of one's own sessions. Ending it twice changes nothing. Raises ValidationError."""
