@@ -31,6 +31,9 @@ def filled(cast: Cast) -> Cast:
     pages.an_exemption(cast)
     pages.an_absence(cast)
     pages.a_refused_check(cast)
+    pages.more_openings(cast, 1)
+    pages.held(cast)
+    pages.more_browsers(cast, 1)
     with walls.lifted("tests"):
         Patient.objects.create(pcn=cast.riverside)
         MonthlyShare.objects.create(

@@ -386,7 +386,7 @@ def test_whoever_manages_access_signs_somebody_out_and_mails_the_link(cast: Cast
     assert "signed out everywhere" in messages(helps(cast.mo, cast.asha.user, "sessions"))[0]
     assert browser.get("/").status_code == 302
     assert (
-        "The link to choose a password is mailed to Asha Rahman"
+        "The link to choose a new password is mailed to Asha Rahman"
         in messages(helps(cast.mo, cast.asha.user, "password"))[0]
     )
     assert [to for message in mail.outbox for to in message.to] == ["asha.rahman@example.org"] * 2
@@ -395,9 +395,10 @@ def test_whoever_manages_access_signs_somebody_out_and_mails_the_link(cast: Cast
 
 def test_lost_factors_are_taken_away_with_the_password(cast: Cast) -> None:
     with_app(cast.asha.user)
+    browser = cast.asha.client
     assert "no second factor and no password now" in messages(helps(cast.mo, cast.asha.user, "factors"))[0]
     assert not fresh(cast.asha.user).has_usable_password()
-    assert cast.asha.client.get("/").status_code == 302
+    assert browser.get("/").status_code == 302
 
 
 def test_nobody_helps_whom_others_manage_too(cast: Cast, kim: Person) -> None:

@@ -29,7 +29,8 @@ class Everything:
     @classmethod
     def there_is(cls) -> "Everything":
         """As it stands in the database. Needs the walls lifted."""
-        return cls(list(Grant.objects.all()), list(Organisation.objects.all()), list(Post.objects.all()))
+        grants = list(Grant.objects.select_related("user"))
+        return cls(grants, list(Organisation.objects.all()), list(Post.objects.all()))
 
 
 def reached(all_of_it: Everything, user: int, day: date) -> list[Granted]:
@@ -37,13 +38,17 @@ def reached(all_of_it: Everything, user: int, day: date) -> list[Granted]:
 
     A grant is live from its first to its last day, both included, unless it was revoked. It holds at its organisation
     and everywhere below. At a PCN it reaches everybody who has, had or will have a post there that was not voided; one
-    for a single coach reaches that coach and nobody else.
+    for a single coach reaches that coach and nobody else. A deputy's is live only while the one that it stands in for
+    is, and its holder can sign in. A passkey is asked for where the organisation, or one above it, asks for one by then.
     """
     names = {place.pk: place for place in all_of_it.organisations}
+    grants = {grant.pk: grant for grant in all_of_it.grants}
     found = []
     for grant in sorted(all_of_it.grants, key=lambda grant: (grant.starts_on, grant.pk)):
-        ended = grant.revoked_at is not None or (grant.ends_on is not None and grant.ends_on < day)
-        if grant.user_id != user or ended or day < grant.starts_on:
+        principal = grants[grant.deputises_id] if grant.deputises_id else None
+        if grant.user_id != user or not _is_live(grant, day):
+            continue
+        if principal and not (_is_live(principal, day) and principal.user.is_active):
             continue
         nodes = [place.pk for place in all_of_it.organisations if _is_below(names, place, grant.organisation_id)]
         pcns = {pk for pk in nodes if names[pk].kind == "pcn"}
@@ -55,9 +60,20 @@ def reached(all_of_it: Everything, user: int, day: date) -> list[Granted]:
             Granted(
                 Role(grant.role), grant.organisation_id, names[grant.organisation_id].name, grant.coach_id,
                 grant.starts_on, grant.ends_on, tuple(sorted(nodes)), tuple(sorted(pcns)), tuple(sorted(coaches)),
+                principal.user.name if principal else None,
+                any(
+                    place.passkey_from is not None and place.passkey_from <= day
+                    for place in all_of_it.organisations
+                    if _is_below(names, names[grant.organisation_id], place.pk)
+                ),
             )
         )  # fmt: skip
     return found
+
+
+def _is_live(grant: Grant, day: date) -> bool:
+    ended = grant.revoked_at is not None or (grant.ends_on is not None and grant.ends_on < day)
+    return grant.starts_on <= day and not ended
 
 
 def _is_below(names: dict[int, Organisation], place: Organisation | None, top: int) -> bool:
@@ -91,6 +107,7 @@ class Random:
             parent = chance.choice([None, *places]) if places else None
             code = f"R{self.seed}-{n}"
             place = Organisation(code=code, name=f"Random place {code}", kind=chance.choice(_KINDS), parent=parent)
+            place.passkey_from = _period(chance)[0] if chance.randrange(5) == 0 else None
             place.save()
             places.append(place)
         coaches = [
@@ -121,10 +138,20 @@ class Random:
                 continue
             taken.add(same)
             first, last = _period(chance)
-            Grant.objects.create(
+            given = Grant.objects.create(
                 user=user, role=role, organisation=place, coach=coach, starts_on=first, ends_on=last,
                 revoked_at=_moment(chance, one_in=5),
             )  # fmt: skip
+            deputy = chance.choice(self.users)
+            if deputy != user and (deputy.pk, *same[1:]) not in taken and chance.randrange(3) == 0:
+                taken.add((deputy.pk, *same[1:]))
+                first, last = _period(chance)
+                Grant.objects.create(
+                    user=deputy, role=role, organisation=place, coach=coach, starts_on=first,
+                    ends_on=last or first + timedelta(days=5), deputises=given,
+                )  # fmt: skip
+        somebody = chance.choice(self.users)
+        User.objects.filter(pk=somebody.pk).update(is_active=chance.randrange(2) > 0)
 
 
 def _period(chance: random.Random) -> tuple[date, date | None]:
@@ -160,8 +187,8 @@ def broken(part: str, instead: str) -> Callable[[int, date], list[Granted]]:
         with connection.cursor() as cursor:
             cursor.execute(sql, {"user": user, "day": day})
             return [
-                Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches))
-                for role, node, name, coach, starts, ends, nodes, pcns, coaches in cursor.fetchall()
+                Granted(Role(role), node, name, coach, starts, ends, tuple(nodes), tuple(pcns), tuple(coaches), *more)
+                for role, node, name, coach, starts, ends, nodes, pcns, coaches, *more in cursor.fetchall()
             ]
 
     return ask

@@ -188,7 +188,7 @@ RECORDS = {
     **dict.fromkeys(("coach", "flag", "meeting", "agreement", "training", "exemption", "absence"), PERSON),
     **dict.fromkeys(("post", "waiting", "grant", "managed", "person", "anybody's"), PLACE),
     **dict.fromkeys(("case", "session"), CASE),
-    **dict.fromkeys(("notification", "check", "refused", "export"), OWN),
+    **dict.fromkeys(("notification", "check", "refused", "export", "held", "factor"), OWN),
 }
 OWNERS = ("mo", "zed")
 
@@ -285,6 +285,8 @@ PAGES = [
     Row("access_person", "mt", READ, "person"),
     Row("access_suspend", "mt", FORM, "person", sent=302),
     Row("access_restore", "mt", POST, "person", sent=302),
+    Row("access_help", "mt", POST, "person", sent=404),  # how to help: nothing is named
+    Row("access_sign_in_rules", "mt", FORM),
     # One's own.
     Row("notification_read", SIGNED_IN, POST, "notification", sent=302),
     Row("job", SIGNED_IN, READ, "check"),
@@ -292,7 +294,26 @@ PAGES = [
     Row("import_faults", "mt", READ, "refused"),
     Row("import_confirm", "mt", POST, "check", sent=302),
     Row("import_columns", "mt", POST, "refused", sent=404),  # which columns its headings are: none is named
+    # One's own session, drafts and second factors; who has signed in without a factor yet is a story of its own.
+    Row("session", PUBLIC, (), public=dict.fromkeys(FORM, (200, 200))),
+    Row("draft_save", PUBLIC, (), public={"POST": (400, 400)}),  # a signed mark says whose it is: there is none
+    Row("draft_discard", SIGNED_IN, POST, sent=302),
+    Row("go_on", SIGNED_IN, READ, read=302),
+    Row("go_on_with", SIGNED_IN, READ, "held"),
+    Row("account_second_factor", SIGNED_IN, READ, read=302),
+    Row("account_security", SIGNED_IN, FORM, sent=404),  # which session or factor: none is named
+    Row("account_app_add", SIGNED_IN, FORM, read=302, sent=302),  # everybody here has one
+    Row("account_passkey_add", SIGNED_IN, FORM),
+    Row("account_passkey_use", SIGNED_IN, FORM, read=302, sent=302),
+    Row("account_codes", SIGNED_IN, FORM, read=302, sent=302),
+    Row("account_codes_file", SIGNED_IN, READ, read=404),
+    Row("account_factor_remove", SIGNED_IN, FORM, "factor", sent=302),
     # Accounts: the library's pages.
+    Row("mfa_authenticate", PUBLIC, (), public=_ELSEWHERE),
+    Row("mfa_login_webauthn", PUBLIC, (), public=_ELSEWHERE | {
+        "PATCH": (405, 302), "DELETE": (405, 302), "OPTIONS": (200, 302)}),
+    Row("mfa_reauthenticate", SIGNED_IN, (), public=_SIGNED_IN),
+    Row("mfa_reauthenticate_webauthn", SIGNED_IN, (), public=_ELSEWHERE),
     Row("account_login", PUBLIC, (), public={
         **{method: (answer[0], 302) for method, answer in (dict.fromkeys(METHODS, (405, 405)) | _library()).items()}}),
     Row("account_logout", PUBLIC, (), public=_library((302, 200), (302, 302)) | {"PUT": (405, 405)}),
@@ -305,6 +326,7 @@ PAGES = [
     Row("account_change_password", SIGNED_IN, (), public=_SIGNED_IN),
     # The demo's sign-in is there in a demo alone; health says nothing of anybody, whatever is asked.
     Row("demo", PUBLIC, (), public=dict.fromkeys(FORM, (404, 404))),
+    Row("demo_confirm", PUBLIC, (), public=dict.fromkeys(FORM, (404, 404))),
     Row("demo_workbook", PUBLIC, (), public=dict.fromkeys(READ, (404, 404))),
     Row("health_live", PUBLIC, (), public=dict.fromkeys(METHODS, (200, 200))),
     Row("health_ready", PUBLIC, (), public=dict.fromkeys(METHODS, (200, 200))),
@@ -381,6 +403,8 @@ SHOWN_BY = {
     "workforce_grant": ("own", "access", "coaches"),
     "coaching_opening": ("own", "patients and access"),
     "standards_job": ("own",),
+    "workforce_draft": ("own",),
+    "workforce_signin": ("own",),
     "standards_notification": ("own",),
     "workforce_auditevent": ("own",),
 }

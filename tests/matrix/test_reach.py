@@ -31,6 +31,9 @@ def test_reach_is_what_it_is_slowly_on_some_worlds(cast: Cast) -> None:
         ("o.kind = 'pcn'", "true"),
         ("then array[l.coach_id]", "then '{}'::bigint[]"),
         ("post.pcn_id = any(p.pcns)", "post.pcn_id = l.organisation_id"),
+        ("b.revoked_at is null", "true"),  # of whom a deputy stands in for
+        ("and u.is_active", ""),
+        ("o.passkey_from <= %(day)s", "o.passkey_from is not null"),
     ],
 )
 def test_positive_control_a_broken_reach_is_found_out(part: str, instead: str, cast: Cast) -> None:

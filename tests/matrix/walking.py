@@ -27,6 +27,7 @@ from hwbc.workforce.access import Actor
 from hwbc.workforce.checks import pages
 from hwbc.workforce.models import Coach, Organisation, Reached
 from hwbc.workforce.roles import Can, Role
+from tests.cast import just_now, signed_in
 from tests.matrix.table import (
     ADDED_TO_BY_ALL,
     AT,
@@ -274,7 +275,7 @@ class Walk:
     def __post_init__(self) -> None:
         self.client = Client(raise_request_exception=False)
         if self.visitor.who != "out":
-            self.client.force_login(self.world.people[self.visitor.who].user)
+            just_now(signed_in(self.client, self.world.people[self.visitor.who].user))
         self._cookie = self.client.cookies.get(settings.SESSION_COOKIE_NAME)
         self.shown = shown_rows(self.world, self.visitor)
         every = all_words(self.world)

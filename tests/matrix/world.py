@@ -9,6 +9,7 @@ from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.db import models
 
@@ -21,13 +22,15 @@ from hwbc.kit.months import add_months
 from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, Job, MonthlyShare, Notification
 from hwbc.workforce import actions, walls
+from hwbc.workforce.actions.factors import begin_session
 from hwbc.workforce.models import Absence, Coach, Grant, Organisation, Post
 from hwbc.workforce.roles import Role
+from hwbc.workforce.sessions.actions import hold
 from supervision.actions.access import give_access
 from supervision.actions.agreements import end_agreement
 from supervision.models import Agreement, Meeting, Supervisor
 from tests import facts
-from tests.cast import SETUP, Cast, CoachFactory, OrganisationFactory, Person, UserFactory, register
+from tests.cast import SETUP, Cast, CoachFactory, OrganisationFactory, Person, UserFactory, register, with_app
 from tests.compliance import bringing
 from tests.compliance.importing import Sheets
 from tests.facts import ago
@@ -215,6 +218,8 @@ def _people(world: World) -> None:
     def give(who: str, role: Role, place: str, coach: str = "", **period: date) -> Grant:
         return world.people[who].given(role, places[place], world.coaches[coach] if coach else None, **period)
 
+    for person in world.people.values():
+        with_app(person.user)
     give("bo", Role.COACH, "Riverside", "Bo")
     give("cai", Role.COACH, "Hilltop", "Cai")
     left = day - timedelta(days=LEFT)
@@ -276,6 +281,13 @@ def _own(world: World) -> None:
         export = an_export(cast)["uuid"] if who == "mo" else _export(person)
         for kind, uuid in {**made, "export": export}.items():
             records.setdefault(kind, {})[who] = {"uuid": uuid}
+        kept = hold(person.actor, address="/access/invite", fields={"email": [f"held.by.{who}@example.org"]})
+        records.setdefault("held", {})[who] = {"uuid": str(kept.pk)}
+        app = Authenticator.objects.get(user=person.user, type=Authenticator.Type.TOTP)
+        records.setdefault("factor", {})[who] = {"pk": str(app.pk)}
+        begin_session(
+            user=person.user, key=f"key of {who}", how="password+totp", device=_word(who, "device"), network=""
+        )
         told = Notification.objects.filter(user=person.user).earliest("made_at", "key")
         records.setdefault("notification", {})[who] = {"uuid": str(told.pk)}
 
@@ -343,7 +355,7 @@ _DAY = {"supervision_agreement": "starts_on", "supervision_meeting": "held_on", 
 _WORDS = {"workforce_coach": ("uuid", "name", "email"), "coaching_patient": ("uuid", "local_reference"),
           "coaching_referral": ("uuid", "reference"), "training_trainingrecord": ("uuid", "certificate_number"),
           "training_exemption": ("uuid", "reason"), "coaching_coachingsession": ("uuid", "note"),
-          "coaching_opening": ("reason",)}  # fmt: skip
+          "coaching_opening": ("reason",), "workforce_signin": ("device",), "workforce_draft": ("uuid",)}  # fmt: skip
 
 
 def walled() -> dict[str, type[models.Model]]:
