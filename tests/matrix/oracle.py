@@ -39,7 +39,7 @@ def reached(all_of_it: Everything, user: int, day: date) -> list[Granted]:
     A grant is live from its first to its last day, both included, unless it was revoked. It holds at its organisation
     and everywhere below. At a PCN it reaches everybody who has, had or will have a post there that was not voided; one
     for a single coach reaches that coach and nobody else. A deputy's is live only while the one that it stands in for
-    is, and its holder can sign in. A passkey is asked for where the organisation, or one above it, asks for one by then.
+    is, and its holder can sign in. A passkey is asked for where the organisation, or one above it, asks for one.
     """
     names = {place.pk: place for place in all_of_it.organisations}
     grants = {grant.pk: grant for grant in all_of_it.grants}
@@ -143,7 +143,7 @@ class Random:
                 revoked_at=_moment(chance, one_in=5),
             )  # fmt: skip
             deputy = chance.choice(self.users)
-            if deputy != user and (deputy.pk, *same[1:]) not in taken and chance.randrange(3) == 0:
+            if deputy != user and (deputy.pk, *same[1:]) not in taken and chance.randrange(2) == 0:
                 taken.add((deputy.pk, *same[1:]))
                 first, last = _period(chance)
                 Grant.objects.create(
