@@ -7,6 +7,7 @@ from django.db.models import Q, Value
 
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
+from hwbc.workforce.history import kept
 from hwbc.workforce.models import Coach, Fact, Named, OfCoach, Organisation, Period, Reached, Referenced, User
 from hwbc.workforce.roles import Can
 
@@ -203,6 +204,7 @@ class CoachingSession(Named, OfPcn, Fact):
     goal_progress = models.CharField(max_length=10, choices=Progress, blank=True, default="", db_default="")
 
     wall = walls.by_care()
+    history = kept(lengths=("next_step",))
     read_by = Can.SEE_PATIENTS
 
     class Meta:

@@ -96,6 +96,11 @@ class Actor:
         """The roles held, each once."""
         return tuple(dict.fromkeys(grant.role for grant in self.grants))
 
+    @property
+    def by(self) -> str:
+        """In which role something is done, as the audit and the history keep it: the roles held, or the job."""
+        return self.job or ", ".join(self.roles) or "nobody"
+
     @cached_property
     def scope(self) -> walls.Scope:
         """What the database shows this actor."""
@@ -105,6 +110,7 @@ class Actor:
             pcns=self._anywhere(Can.SEE_WORK),
             care=self._anywhere(Can.SEE_PATIENTS),
             nodes=tuple(sorted(self.nodes(Can.INVITE))),
+            by=self.by,
         )
 
 
