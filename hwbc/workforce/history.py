@@ -242,7 +242,8 @@ select c.relname, array_agg(a.attname::text order by a.attnum)
 """
 _FUNCTIONS = """
 select p.proname, p.prosrc, p.prosecdef, p.proconfig, pg_get_userbyid(p.proowner) = current_user,
-       exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.grantee <> p.proowner)
+       array(select case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
+               from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.grantee <> p.proowner)
   from pg_proc p where p.proname like 'history\\_of\\_%%' and p.pronamespace = current_schema()::regnamespace
 """
 
@@ -274,13 +275,15 @@ def build() -> list[str]:
                 continue
             table, name = model._meta.db_table, _function(model)
             body = _body(model, history, columns.get(table, []))
-            if functions.pop(name, None) != [body, True, config, True, False]:
+            *there, others = functions.pop(name, [None, ["public"]])
+            if there != [body, True, config, True]:
                 do(
                     f'create or replace function "{schema}".{name}() returns trigger language plpgsql security definer '
                     f"set search_path to {schema}, pg_temp set enable_nestloop to off as $history${body}$history$"
                 )
+            if others:
                 # Whoever may execute it could hang it on a table of their own, and so write what never was.
-                do(f'revoke all on function "{schema}".{name}() from public')
+                do(f'revoke all on function "{schema}".{name}() from {", ".join(others)}')
             for event, rows in _TRIGGERS.items():
                 wanted = (
                     f"CREATE TRIGGER history_{event} AFTER {event.upper()} ON {schema}.{table} {rows} "
