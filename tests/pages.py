@@ -295,7 +295,7 @@ def renamed(cast: Cast, count: int) -> None:
 
 def riverside(cast: Cast) -> dict[str, str]:
     """The PCN."""
-    return {"uuid": str(cast.riverside.uuid)}
+    return {"code": cast.riverside.code}
 
 
 SAM = Role.LINE_SUPERVISOR

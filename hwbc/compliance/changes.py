@@ -13,7 +13,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from django.apps import apps
 from django.db import connection, models
@@ -138,9 +137,9 @@ class _Sight:
     pcns: frozenset[int] | None = None  # a PCN that the coach has left learns of no other: these are its own
 
 
-def place(nodes: Iterable[int], uuid: UUID) -> Organisation | None:
-    """The place with this address, if it is one of these."""
-    return Organisation.objects.filter(pk__in=nodes, uuid=uuid).first()
+def place(nodes: Iterable[int], code: str) -> Organisation | None:
+    """The place with this code, if it is one of these."""
+    return Organisation.objects.filter(pk__in=nodes, code=code).first()
 
 
 # --- Whose ------------------------------------------------------------------------------------------------------------

@@ -113,9 +113,9 @@ def of_access(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
 @needs(Can.SEE_OVERVIEW)
 @require_safe
 @any_day
-def of_organisation(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
+def of_organisation(request: Request, as_at: AsAt, code: str) -> HttpResponse:
     """Every change of a place whose figures the actor sees."""
-    row = changes.place(request.actor.nodes(Can.SEE_OVERVIEW), uuid)
+    row = changes.place(request.actor.nodes(Can.SEE_OVERVIEW), code)
     if row is None:
         raise Http404
     back = {"text": "PCNs", "href": f"{reverse('overview')}{as_at.query}"}
