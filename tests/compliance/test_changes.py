@@ -1,6 +1,7 @@
 """The pages of changes: what was changed from what to what, in words, by whom; for whom it is shown, until when."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -14,7 +15,7 @@ from hwbc.kit.periods import today
 from hwbc.workforce import actions, history, walls
 from hwbc.workforce.models import Absence, Coach, Grant, Post
 from supervision.actions.meetings import correct_meeting, record_meeting
-from tests.cast import SETUP, Cast, Person
+from tests.cast import SETUP, Cast
 from tests.one_coach import text, words, written
 from tests.pages import a_case, a_meeting, an_exemption, renamed
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 CANARY = "CANARY-REASON"
 
 
-def page(who: Person, name: str, /, status: int = 200, query: str = "", **kwargs: object) -> str:
+def page(who, name, /, status=200, query="", **kwargs) -> str:
     """A page as somebody reads it, without its markup."""
     response = who.client.get(reverse(name, kwargs=kwargs) + query)
     assert response.status_code == status
@@ -90,7 +91,7 @@ def test_names_stand_for_what_a_row_refers_to(cast: Cast) -> None:
 
 def test_a_correction_is_two_entries_of_two_rows_on_the_coachs_page(cast: Cast) -> None:
     actor = cast.sam.actor
-    says = {"kind": "line", "held_on": today(), "minutes": 60}
+    says: dict[str, Any] = {"kind": "line", "held_on": today(), "minutes": 60}
     with walls.within(actor.scope):
         meeting = record_meeting(
             actor, coach=cast.coach_asha, supervisor=cast.supervisor_sam, uuid=cast.coach_bo.uuid, **says
