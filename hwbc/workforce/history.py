@@ -233,7 +233,7 @@ def _body(model: type[models.Model], history: History, there: list[str]) -> str:
 _STATE = """
 select c.relname, t.tgname, pg_get_triggerdef(t.oid), t.tgenabled = 'O'
   from pg_trigger t join pg_class c on c.oid = t.tgrelid
- where t.tgname like 'history\\_%%' and not t.tgisinternal and c.relnamespace = current_schema()::regnamespace
+ where t.tgname like 'history\\_%' and not t.tgisinternal and c.relnamespace = current_schema()::regnamespace
 """
 _COLUMNS = """
 select c.relname, array_agg(a.attname::text order by a.attnum)
@@ -244,7 +244,7 @@ _FUNCTIONS = """
 select p.proname, p.prosrc, p.prosecdef, p.proconfig, pg_get_userbyid(p.proowner) = current_user,
        array(select case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
                from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.grantee <> p.proowner)
-  from pg_proc p where p.proname like 'history\\_of\\_%%' and p.pronamespace = current_schema()::regnamespace
+  from pg_proc p where p.proname like 'history\\_of\\_%' and p.pronamespace = current_schema()::regnamespace
 """
 
 
