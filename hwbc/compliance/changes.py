@@ -22,6 +22,7 @@ from django.utils.formats import date_format
 
 from coaching.models import Allocation, CoachingSession, Referral
 from hwbc.compliance.as_at import AsAt
+from hwbc.compliance.catalogue import RULES
 from hwbc.compliance.record import Record
 from hwbc.compliance.sentences import written
 from hwbc.kit.tables import PER_PAGE, Table
@@ -284,7 +285,8 @@ def _entry(subject: Subject, said: dict[str, Any], row: tuple[Any, ...], names: 
     kind = _KINDS[subject.kind][1]
     day = subject.day or (date.fromisoformat(said[kind.day]) if op != "U" and kind.day in said else None)
     differences = []
-    for column, value in said.items():
+    order = {column: place for place, column in enumerate(_fields(subject.kind))}  # JSON has one of its own
+    for column, value in sorted(said.items(), key=lambda item: order.get(item[0], len(order))):
         if column in _NOT_SHOWN or (column == "coach_id" and kind in _OF_COACH.values()):
             continue
         before, after = value if op == Change.Op.UPDATED else (None, value)
@@ -338,6 +340,8 @@ def _told(subject: Subject, day: date | None, column: str, value: Any, names: Na
             return _ELSEWHERE[column]
     if column in history.lengths(model):
         return f"A text of {value} character{'' if value == 1 else 's'}" if value else NOTHING
+    if column == "rule" and value in RULES:
+        return RULES[value].title
     target = _target(subject.kind, column)
     if target is not None:
         return names.get((target, value), _UNNAMED.get(target, "Recorded"))

@@ -87,6 +87,8 @@ def test_names_stand_for_what_a_row_refers_to(cast: Cast) -> None:
     assert "by The service (job “tests”)" in said
     said = page(cast.mo, "exemption_changes", **an_exemption(cast))
     assert "Reason: A text of" in said
+    assert "Rule: Trained before taking referrals" in said
+    assert said.index("First day:") < said.index("Last day:")
 
 
 def test_a_correction_is_two_entries_of_two_rows_on_the_coachs_page(cast: Cast) -> None:
