@@ -9,6 +9,7 @@ from django.utils import timezone
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
+from hwbc.workforce.history import kept
 from hwbc.workforce.models import Coach, Fact, Named, OfCoach, Organisation, Period, Reached, Referenced, User
 from hwbc.workforce.roles import Can
 
@@ -217,6 +218,7 @@ class CoachingSession(Named, OfPcn, Fact):
     goal_progress = models.CharField(max_length=10, choices=Progress, blank=True, default="", db_default="")
 
     wall = walls.by_care()
+    history = kept(lengths=("next_step",))
     read_by = Can.SEE_PATIENTS
 
     class Meta:
@@ -264,6 +266,7 @@ class Opening(Named, OfPcn):
     reason = models.CharField(max_length=REASON_LENGTH)
 
     wall = walls.answered_for()
+    history = kept(lengths=("reason",))
     read_by = Can.SEE_OPENED
 
     class Meta:

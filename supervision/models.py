@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from hwbc.workforce import walls
+from hwbc.workforce.history import kept
 from hwbc.workforce.models import Coach, Fact, Named, OfCoach, Organisation, Period, Referenced, User, no_overlap
 
 _OPEN = "professionals and what they can show; needed whole to judge a meeting, wherever it was held"
@@ -31,6 +32,7 @@ class Supervisor(Named, Referenced):
     version = models.PositiveIntegerField(default=1, editable=False)
 
     wall = walls.open_to_all(_OPEN)
+    history = kept()
 
     class Meta(Referenced.Meta):
         ordering = ["name", "id"]
@@ -56,6 +58,7 @@ class Evidence(Fact):
     evidenced_on = models.DateField()
 
     wall = walls.open_to_all(_OPEN)
+    history = kept(lengths=("text",))
 
     class Meta:
         ordering = ["evidenced_on", "id"]

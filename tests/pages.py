@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
@@ -25,12 +26,12 @@ from hwbc.workforce import factors, walls
 from hwbc.workforce.access import PART_WAY, SIGNED_IN
 from hwbc.workforce.actions import record_absence
 from hwbc.workforce.actions.factors import begin_session
-from hwbc.workforce.models import Coach, Grant, Post
+from hwbc.workforce.models import Coach, Grant, Organisation, Post
 from hwbc.workforce.roles import Can, Role
 from hwbc.workforce.sessions.actions import hold
 from supervision.actions.agreements import add_supervisor, agree
 from supervision.actions.meetings import record_meeting
-from supervision.models import Agreement
+from supervision.models import Agreement, Meeting
 from tests import facts
 from tests.cast import SETUP, Cast, CoachFactory, OrganisationFactory, Person, UserFactory, signed_in, with_app
 from tests.compliance import bringing
@@ -327,7 +328,53 @@ def more_places(cast: Cast, count: int) -> None:
         OrganisationFactory.create(kind="practice", parent=cast.riverside)
 
 
+def edited(cast: Cast, count: int) -> None:
+    """More of Asha's story, of which every meeting was changed so many times."""
+    facts.story_of(cast, months=2)
+    with walls.lifted("tests"):
+        for _ in range(count):
+            Meeting.objects.filter(coach=cast.coach_asha).update(minutes=F("minutes") + 1)
+
+
+def an_edited_meeting(cast: Cast) -> dict[str, str]:
+    """The first of Asha's story."""
+    with walls.lifted("tests"):
+        if not Meeting.objects.filter(coach=cast.coach_asha).exists():
+            facts.story_of(cast, months=2)
+        return {"uuid": str(Meeting.objects.filter(coach=cast.coach_asha).earliest("pk").uuid)}
+
+
+def more_grants(cast: Cast, count: int) -> None:
+    """Rae's role at Riverside, changed so many times."""
+    with walls.lifted("tests"):
+        for _ in range(count):
+            Grant.objects.filter(user=cast.rae.user).update(starts_on=F("starts_on") - timedelta(days=1))
+
+
+def renamed(cast: Cast, count: int) -> None:
+    """Riverside, renamed so many times."""
+    for n in range(count):
+        Organisation.objects.filter(pk=cast.riverside.pk).update(name=f"Riverside PCN {n}")
+
+
+def riverside(cast: Cast) -> dict[str, str]:
+    """The PCN."""
+    return {"code": cast.riverside.code}
+
+
 SAM = Role.LINE_SUPERVISOR
+CHANGES = [
+    Page("coach_changes", Can.SEE_STANDING, kwargs=a_coach, fill=edited, of_riverside=True),
+    Page("meeting_changes", Can.SEE_STANDING, kwargs=an_edited_meeting, fill=edited, of_riverside=True),
+    Page("agreement_changes", Can.SEE_STANDING, kwargs=an_agreement, of_riverside=True),
+    Page("training_changes", Can.SEE_STANDING, kwargs=a_training_record, of_riverside=True),
+    Page("exemption_changes", Can.SEE_STANDING, kwargs=an_exemption, of_riverside=True),
+    Page("post_changes", Can.SEE_STANDING, kwargs=a_post, of_riverside=True),
+    Page("absence_changes", Can.SEE_STANDING, kwargs=an_absence, of_riverside=True),
+    Page("referral_changes", Can.SEE_WORK, kwargs=a_case, fill=more_sessions, of_riverside=True),
+    Page("access_changes", Can.INVITE, kwargs=a_grant, fill=more_grants, of_riverside=True),
+    Page("organisation_changes", Can.SEE_OVERVIEW, kwargs=riverside, fill=renamed, of_riverside=True),
+]
 RECORDING = [
     # Zed records no meetings anywhere and is refused before any record is looked for: tests/compliance has another's.
     Page("meeting_new", Can.RECORD_MEETINGS, kwargs=a_coach, visitor=SAM),
@@ -366,6 +413,7 @@ PAGES = [
         Page(name, can, kwargs=a_coach, fill=more_of_asha, of_riverside=True)
         for name, _, can in SECTIONS  # the six pages about one coach
     ),
+    *CHANGES,
     *RECORDING,
     Page("overview", Can.SEE_OVERVIEW, fill=more_coaches),
     Page("how_we_count", Can.SEE_STANDING, fill=more_coaches),

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from hwbc.workforce import walls
+from hwbc.workforce.history import kept
 from hwbc.workforce.models import Fact, Named, OfCoach, Period, Referenced, User
 
 
@@ -36,6 +37,7 @@ class Course(Named, Referenced):
     version = models.PositiveIntegerField(default=1, editable=False)
 
     wall = walls.open_to_all("a catalogue, about nobody")
+    history = kept()
 
     class Meta(Referenced.Meta):
         ordering = ["title", "id"]

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
+from hwbc.workforce.history import kept, not_kept
 from hwbc.workforce.models import Coach, Named, OfCoach, Organisation, Period, Reached, User, no_overlap
 from hwbc.workforce.roles import Can
 
@@ -43,6 +44,7 @@ class StandardNumber(models.Model):
     source = models.CharField(max_length=200)
 
     wall = walls.open_to_all("numbers that everybody is measured by, with their sources; about nobody")
+    history = kept()
 
     class Meta:
         ordering = ["key"]
@@ -94,6 +96,7 @@ class Run(Named):
     counts = models.JSONField(default=dict, help_text="What it looked at and did, as numbers.")
 
     wall = walls.open_to_all("numbers of a job, about nobody")
+    history = not_kept("how far a job is; how it ended stays")
 
     class Meta:
         ordering = ["-started_at"]
@@ -143,6 +146,7 @@ class Job(models.Model):
     objects = Reached.as_manager()
 
     wall = walls.by_user()
+    history = not_kept("how far a job is, gone after a week; what it did is kept with the rows that it changed")
     read_by = None  # one's own, whatever one's roles
 
     class Meta:
@@ -179,6 +183,7 @@ class MonthlyShare(models.Model):
     objects = Reached.as_manager()
 
     wall = walls.by_pcn()
+    history = not_kept("counted anew every night from facts whose history is kept")
     read_by = Can.SEE_OVERVIEW
 
     class Meta:
@@ -211,6 +216,8 @@ class Flag(Named, OfCoach):
     raised_at = models.DateTimeField(default=timezone.now)
     cleared_on = models.DateField(null=True)
     cleared_at = models.DateTimeField(null=True)
+
+    history = kept()
 
     class Meta:
         ordering = ["-raised_at"]
@@ -252,6 +259,8 @@ class FlagEvent(OfCoach):
 
     untold = models.BooleanField(default=False, db_default=False, editable=False)
 
+    history = kept(lengths=("note",), unrecorded=("untold",))
+
     class Meta:
         ordering = ["at", "id"]
         indexes = [models.Index(fields=["flag"], condition=Q(untold=True), name="standards_flagevent_untold")]
@@ -288,6 +297,9 @@ class Notification(models.Model):
     objects = Reached.as_manager()
 
     wall = walls.inbox()
+    history = not_kept(
+        "a row says who was told what and never changes but for having been read, which is a moment in it"
+    )
     read_by = None  # one's own, whatever one's roles
 
     class Meta:
@@ -317,6 +329,7 @@ class Heartbeat(models.Model):
     answered_at = models.DateTimeField(null=True)
 
     wall = walls.open_to_all("two moments in time")
+    history = not_kept("a pulse, every minute")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="standards_heartbeat_is_one_row")]

@@ -115,8 +115,9 @@ class Actor:
         return tuple(grant for grant in self.grants if grant.stands_in_for is not None)
 
     @property
-    def acts_as(self) -> str:
-        """For the audit: the roles held, those of somebody else's marked; or the job."""
+    def by(self) -> str:
+        """In which role something is done, as the audit and the history keep it: the roles held, those of somebody
+        else's marked; or the job."""
         roles = [*self.roles, *(f"{grant.role} (deputy)" for grant in self.deputises)]
         return self.job or ", ".join(dict.fromkeys(roles)) or "nobody"
 
@@ -129,6 +130,7 @@ class Actor:
             pcns=tuple(sorted(self.around(Can.SEE_WORK))),
             care=tuple(sorted(self.around(Can.SEE_PATIENTS))),
             nodes=tuple(sorted(self.nodes(Can.INVITE))),
+            by=self.by,
         )
 
 

@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from psycopg.errors import ExclusionViolation, UniqueViolation
 
+from hwbc.workforce import history
 from hwbc.workforce.access import Actor
 from hwbc.workforce.models import AuditEvent, Fact, Organisation, Period
 from hwbc.workforce.roles import Can
@@ -135,10 +136,10 @@ def action(
         def act(actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
             line = Line(what, actor)
             try:
-                with nullcontext() if reads else transaction.atomic():
+                with nullcontext("") if reads else history.acting(what, actor.user_id, actor.by) as around:
                     result = function(actor, line, *args, **kwargs)
                     if not reads:
-                        _check_constraints()
+                        _check_constraints(history.CEASE, around)
                     if not line.kind:
                         raise AuditMissing(f"The action {what} does not say what it was done to.")
                     _write(actor, line)
@@ -178,15 +179,16 @@ def record_refusal(actor: Actor, can: Can, page: str | None) -> None:
     _write(actor, line, AuditEvent.Outcome.REFUSED)
 
 
-def _check_constraints() -> None:
+def _check_constraints(then: str = "", *params: str) -> None:
+    """Deferred constraints are checked now; `then` is done in the same statement."""
     with connection.cursor() as cursor:
-        cursor.execute("set constraints all immediate; set constraints all deferred")
+        cursor.execute(f"set constraints all immediate; set constraints all deferred; {then}", params or None)
 
 
 def _write(actor: Actor, line: Line, outcome: str = AuditEvent.Outcome.DONE) -> None:
     AuditEvent.objects.create(
         user_id=actor.user_id,
-        by=actor.acts_as,
+        by=actor.by,
         organisation_id=line.organisation_id,
         what=line.what,
         kind=line.kind,

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from hwbc.workforce import walls
+from hwbc.workforce.history import kept, not_kept
 from hwbc.workforce.roles import FOR_ONE_COACH, Can, Role
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class Fact(models.Model):
     voided_by = models.ForeignKey("workforce.User", models.PROTECT, null=True, editable=False, related_name="+")
     voided_because = models.TextField(default="", editable=False)
 
+    history = kept()
+
     class Meta:
         abstract = True
 
@@ -173,6 +176,7 @@ class User(Named, AbstractBaseUser):
     objects: ClassVar[UserManager] = UserManager()
 
     wall = walls.open_to_all("read before anybody is known; holds a name and an address, and nothing of what they do")
+    history = kept(secrets=("password",), unrecorded=("last_login", "session_epoch"))  # signing in is in the audit
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -221,6 +225,7 @@ class SignIn(Named):
     ended_at = models.DateTimeField(null=True)
 
     wall = walls.by_user()
+    history = not_kept("that somebody signed in stands in the audit; when a browser was last used is no history")
 
     class Meta:
         ordering = ["-seen_at", "-pk"]
@@ -257,6 +262,7 @@ class Organisation(Named):
     version = models.PositiveIntegerField(default=1, editable=False)
 
     wall = walls.open_to_all("names and codes of public bodies; every place in the tree is needed to find the way up")
+    history = kept()
 
     class Meta:
         ordering = ["name", "id"]
@@ -389,6 +395,7 @@ class Grant(Named):
     objects = Reached.as_manager()
 
     wall = walls.given()
+    history = kept()
     read_by = Can.INVITE
 
     class Meta:
@@ -460,6 +467,7 @@ class AuditEvent(models.Model):
     request = models.CharField(max_length=40, blank=True, help_text="The request's reference, as in the log.")
 
     wall = walls.append_only(walls.by_user())
+    history = not_kept("a line is added and never changed: it is history itself")
 
     class Meta:
         ordering = ["-at"]
@@ -472,6 +480,53 @@ class AuditEvent(models.Model):
         return f"{self.what} {self.at:%Y-%m-%d %H:%M}"
 
 
+class Change(models.Model):
+    """One change of one row: what it said before and after, who changed it, in which role, by which action, when.
+
+    Written by triggers (`hwbc.workforce.history`): the application can read it and nothing else. Shown to whoever is
+    shown the row: each of the last six columns is what that table's wall holds against the scope.
+    """
+
+    class Op(models.TextChoices):
+        INSERTED = "I", "Recorded"
+        UPDATED = "U", "Changed"
+        DELETED = "D", "Removed"
+
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=60, help_text="What kind of record, as in the audit.")
+    row_id = models.BigIntegerField()
+    op = models.CharField(max_length=1, choices=Op)
+    said = models.JSONField(help_text="Column → value; of a change, column → before and after of what differs.")
+    user = models.ForeignKey(
+        User, models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
+    )  # written by the hundred thousand: no look-up for each
+    by = models.CharField(max_length=200, help_text="The roles held at the time, or the job; nobody: raw SQL.")
+    what = models.CharField(max_length=60, blank=True, help_text="The action's code, as in the audit.")
+    request = models.CharField(max_length=40, blank=True, help_text="The request's reference, as in the audit.")
+    holder = models.BigIntegerField(null=True)
+    coach = models.BigIntegerField(null=True)
+    pcn = models.BigIntegerField(null=True)
+    care = models.BigIntegerField(null=True)
+    node = models.BigIntegerField(null=True)
+    is_open = models.BooleanField(default=False, db_default=False)
+
+    wall = walls.read_only(
+        walls.by_user("holder"), walls.by_coach("coach"), walls.by_pcn("pcn"), walls.by_care("care"),
+        walls.by_node("node"), also="is_open",
+    )  # fmt: skip
+    history = not_kept("it is the history")
+
+    class Meta:
+        ordering = ["at", "id"]
+        indexes = [
+            models.Index(fields=["row_id"], name="workforce_change_row"),
+            models.Index(fields=["coach"], condition=Q(coach__isnull=False), name="workforce_change_coach"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.row_id} {self.op} {self.at:%Y-%m-%d %H:%M}"
+
+
 class Demo(models.Model):
     """Says that everything and everybody in this database is invented: it was made by `manage.py demo`. One row."""
 
@@ -479,6 +534,7 @@ class Demo(models.Model):
     made_on = models.DateField(help_text="The day that the demo is told from.")
 
     wall = walls.open_to_all("says that this database holds nobody", rights=(walls.SELECT, walls.INSERT))
+    history = not_kept("one row, never changed, in a database that holds nobody")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="workforce_demo_is_one_row")]
@@ -506,6 +562,7 @@ class Draft(models.Model):
     objects = Reached.as_manager()
 
     wall = walls.by_user()
+    history = not_kept("a text that nobody has saved yet, gone after a day")
     read_by = None  # no role shows it to anybody else
 
     class Meta:

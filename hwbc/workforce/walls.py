@@ -18,6 +18,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
+from hwbc.workforce import history
+
 LIFTED = "hwbc_all"  # the role that lifts: granted to the application with inherit false, set true
 SELECT, INSERT, UPDATE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
 ALL = (SELECT, INSERT, UPDATE, DELETE)
@@ -30,6 +32,8 @@ class Wall:
     """Who may see and write a table's rows. `shows` and `takes` are SQL conditions; None: no row-level policy.
 
     Where new rows are taken from others than see them, `changes` says which rows may be changed; without it, none.
+    `keys` says by which columns `shows` lets somebody through, each with the part of the scope it is held against: a
+    row's history is shown by the same (`hwbc.workforce.history`).
     """
 
     shows: str | None
@@ -37,6 +41,7 @@ class Wall:
     rights: tuple[str, ...] = ALL
     why: str = ""
     changes: str | None = None
+    keys: tuple[tuple[str, str], ...] = ()
 
 
 def _among(column: str, setting: str) -> str:
@@ -50,35 +55,40 @@ def _is_user(column: str) -> str:
     return f"{column} = (select current_setting('hwbc.user')::bigint)"
 
 
+def _by(setting: str, column: str) -> Wall:
+    condition = _is_user(column) if setting == "user" else _among(column, setting)
+    return Wall(condition, condition, keys=((setting, column),))
+
+
 def by_coach(column: str = "coach_id") -> Wall:
     """Seen, whole, by whoever reaches the coach, wherever it was written: a rule must never see half its facts."""
-    return Wall(_among(column, "coaches"), _among(column, "coaches"))
+    return _by("coaches", column)
 
 
 def by_pcn(column: str = "pcn_id") -> Wall:
     """Places and work without a patient's identity: seen by whoever works in or oversees the PCN."""
-    return Wall(_among(column, "pcns"), _among(column, "pcns"))
+    return _by("pcns", column)
 
 
 def by_care(column: str = "pcn_id") -> Wall:
     """What identifies or concerns a patient: seen by the roles of the PCN that care, never by a training hub."""
-    return Wall(_among(column, "care"), _among(column, "care"))
+    return _by("care", column)
 
 
 def by_node(column: str = "organisation_id") -> Wall:
     """Who has access: seen by whoever gives and ends access at that organisation."""
-    return Wall(_among(column, "nodes"), _among(column, "nodes"))
+    return _by("nodes", column)
 
 
 def by_user(column: str = "user_id") -> Wall:
     """Somebody's own: drafts, notifications, exports."""
-    return Wall(_is_user(column), _is_user(column))
+    return _by("user", column)
 
 
 def either(*walls: Wall) -> Wall:
     """Seen by whoever any of the walls lets through."""
     condition = " or ".join(str(wall.shows) for wall in walls)
-    return Wall(condition, condition)
+    return Wall(condition, condition, keys=tuple(key for wall in walls for key in wall.keys))
 
 
 def given() -> Wall:
@@ -89,7 +99,8 @@ def given() -> Wall:
     """
     gives = "(select current_setting('hwbc.nodes')) <> '{}'"
     writes = f"{by_node().shows} or ({by_coach().shows} and {gives})"
-    return Wall(either(by_user(), by_node(), by_coach()).shows, writes, (SELECT, INSERT, UPDATE), changes=writes)
+    shown = either(by_user(), by_node(), by_coach())
+    return Wall(shown.shows, writes, (SELECT, INSERT, UPDATE), changes=writes, keys=shown.keys)
 
 
 def answered_for(pcn: str = "pcn_id", user: str = "user_id") -> Wall:
@@ -98,12 +109,19 @@ def answered_for(pcn: str = "pcn_id", user: str = "user_id") -> Wall:
     It is shown to them and to whoever gives and ends access there and may see its patients; nobody changes it.
     """
     care, nodes = _among(pcn, "care"), _among(pcn, "nodes")
-    return Wall(f"{_is_user(user)} or ({care} and {nodes})", f"{_is_user(user)} and {care}", (SELECT, INSERT))
+    shows, takes = f"{_is_user(user)} or ({care} and {nodes})", f"{_is_user(user)} and {care}"
+    return Wall(shows, takes, (SELECT, INSERT), keys=by_user(user).keys)
 
 
 def append_only(wall: Wall) -> Wall:
     """Anybody may add; what `wall` shows may be read; nobody may change or remove, not even with the wall lifted."""
-    return Wall(wall.shows, "true", (SELECT, INSERT), wall.why)
+    return Wall(wall.shows, "true", (SELECT, INSERT), wall.why, keys=wall.keys)
+
+
+def read_only(*walls: Wall, also: str) -> Wall:
+    """Written by the database itself: nobody adds, changes or removes. Seen by whoever one of the walls lets through,
+    or where the condition `also` holds."""
+    return Wall(f"{also} or {either(*walls).shows}", "false", (SELECT,))
 
 
 def inbox(column: str = "user_id") -> Wall:
@@ -147,6 +165,7 @@ class Scope:
     care: tuple[int, ...] = ()
     nodes: tuple[int, ...] = ()
     lifts: str | None = field(default=None, repr=False)  # the reason, when the wall is lifted
+    by: str = field(default="", repr=False, compare=False)  # the roles held, or the job: for the history
 
 
 NOBODY = Scope()
@@ -154,7 +173,8 @@ _scope: ContextVar[Scope | None] = ContextVar("hwbc_scope", default=None)
 
 _TELL = """
 select set_config('role', %s, true), set_config('hwbc.user', %s, true), set_config('hwbc.coaches', %s, true),
-       set_config('hwbc.pcns', %s, true), set_config('hwbc.care', %s, true), set_config('hwbc.nodes', %s, true)
+       set_config('hwbc.pcns', %s, true), set_config('hwbc.care', %s, true), set_config('hwbc.nodes', %s, true),
+       set_config('hwbc.who', %s, true)
 """
 
 
@@ -165,11 +185,11 @@ def _array(ids: Sequence[int]) -> str:
 def _tell(scope: Scope | None) -> None:
     """Say to the database, for this transaction, who asks. No scope is '': every walled query then raises."""
     if scope is None:
-        values = ["none", "", "", "", "", ""]
+        values = ["none", "", "", "", "", "", ""]
     else:
         role = LIFTED if scope.lifts else "none"
         seen = (scope.coaches, scope.pcns, scope.care, scope.nodes)
-        values = [role, str(scope.user or 0), *map(_array, seen)]
+        values = [role, str(scope.user or 0), *map(_array, seen), history.said(scope.user, scope.by)]
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(_TELL, values)
 
@@ -206,7 +226,7 @@ def entered(find: Callable[[], Scope]) -> Iterator[None]:
 def lifted(reason: str) -> Iterator[None]:
     """See and write every row. The callers are a short list that the architecture test holds; `reason` is theirs."""
     outer = _scope.get() or NOBODY
-    with within(Scope(outer.user, lifts=reason)):
+    with within(Scope(outer.user, lifts=reason, by=outer.by or reason)):
         yield
 
 

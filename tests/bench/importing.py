@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 from openpyxl import Workbook
 
+from hwbc.workforce import history, walls
 from tests.bench.pages import database
 
 COACHES = 2_000
@@ -97,19 +98,37 @@ def copy_alone(rows: Iterable[list[Any]]) -> float:
     return time.perf_counter() - began
 
 
+def environment() -> dict[str, str]:
+    """The environment in which another process imports into this database."""
+    url = connection.settings_dict
+    host = url["HOST"] or url["OPTIONS"].get("host", "")
+    address = f"postgres://{url['USER']}@/{url['NAME']}?host={host}&port=5432"
+    return {**os.environ, "DATABASE_URL": address, "DATABASE_POOL": "0"}
+
+
+def changes() -> tuple[int, int]:
+    """How many changes the triggers have kept, and the bytes that they take."""
+    with walls.lifted("bench"), connection.cursor() as cursor:
+        cursor.execute("select count(*), pg_total_relation_size('workforce_change') from workforce_change")
+        count, size = cursor.fetchone()
+    return int(count), int(size)
+
+
+def keep_no_changes() -> None:
+    """Take the triggers of the change history away: what the same import costs without them."""
+    with walls.as_owner(), connection.cursor() as cursor:
+        for model, kept in history.declared().items():
+            if not kept.why_not:
+                cursor.execute(f"alter table {model._meta.db_table} disable trigger user")
+
+
 def main() -> None:
     """Print the table."""
     book = sheets()
     rows = sum(len(lines) - 1 for lines in book.values())
     print(f"\n{'import of ' + format(rows, ',') + ' rows':<34}{'seconds':>9}{'rows/s':>10}{'peak MB':>9}")
     with database(), tempfile.TemporaryDirectory() as folder:
-        url = connection.settings_dict
-        host = url["HOST"] or url["OPTIONS"].get("host", "")
-        env = {
-            **os.environ,
-            "DATABASE_URL": f"postgres://{url['USER']}@/{url['NAME']}?host={host}&port=5432",
-            "DATABASE_POOL": "0",
-        }
+        env = environment()
         xlsx, csv_folder = write(book, Path(folder))
         for name, path in (
             ("XLSX, everything new", xlsx),
@@ -119,5 +138,13 @@ def main() -> None:
             seconds, peak = take(path, env)
             print(f"{name:<34}{seconds:>9.1f}{rows / seconds:>10,.0f}{peak:>9.0f}")
         largest = book["supervision"][1:]
+        kept = changes()
         seconds = copy_alone(largest)
         print(f"{'COPY of the largest sheet alone':<34}{seconds:>9.1f}{len(largest) / seconds:>10,.0f}{'':>9}")
+        print(f"changes kept by the triggers: {kept[0]:,}, {kept[1] / 2**20:.0f} MB with their indexes")
+    for name, with_history in (("CSV, everything new", True), ("the same without change history", False)):
+        with database(), tempfile.TemporaryDirectory() as folder:
+            if not with_history:
+                keep_no_changes()
+            seconds, peak = take(write(book, Path(folder))[1], environment())
+            print(f"{name:<34}{seconds:>9.1f}{rows / seconds:>10,.0f}{peak:>9.0f}")

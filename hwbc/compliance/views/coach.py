@@ -176,7 +176,12 @@ def caseload(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
 def history(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     """What was written down, and when."""
     record = find(request.actor, uuid, as_at)
-    return _show(request, record, "coach_history", {"table": timeline(record, request.GET)})
+    return _show(
+        request,
+        record,
+        "coach_history",
+        {"table": timeline(record, request.GET), "changes_href": record.href("coach_changes")},
+    )
 
 
 def _show(request: Request, record: Record, page: str, context: dict[str, Any]) -> HttpResponse:

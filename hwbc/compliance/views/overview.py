@@ -89,6 +89,7 @@ def overview(request: Request, as_at: AsAt) -> HttpResponse:
         "filter": form,
         "chips": [(label, words, table.href(page=None, **{name: None})) for name, label, words in form.chips()],
         "clear": request.path + as_at.query,
+        "places": [form.node] if form.node else [node for node in listing.nodes if node.depth == 0],
         "definitions": [definition(shown) for shown in columns],
         "counted": DEFINITIONS,
         "ask": ASK,
