@@ -11,7 +11,7 @@ from coaching.models import Patient
 from hwbc.kit.periods import today
 from hwbc.standards.models import MonthlyShare
 from hwbc.workforce import actions, walls
-from hwbc.workforce.models import Reached
+from hwbc.workforce.models import Change, Reached
 from tests import pages
 from tests.cast import Cast
 
@@ -46,12 +46,15 @@ def filled(cast: Cast) -> Cast:
 
 def of_others(model: Any, cast: Cast) -> set[Any]:
     """The rows that are nothing to Zed: not his own, nor his coach's, nor his PCN's."""
-    his = {
+    his: dict[str, Any] = {
         "coach_id": cast.coach_dot.pk,
         "pcn_id": cast.lakeside.pk,
         "organisation_id": cast.lakeside.pk,
         "user_id": cast.zed.user.pk,
     }
+    if model is Change:  # of a row that everybody is shown, everybody is shown what it was
+        of = {"coach": cast.coach_dot.pk, "pcn": cast.lakeside.pk, "care": cast.lakeside.pk, "node": cast.lakeside.pk}
+        his = {**of, "holder": cast.zed.user.pk, "is_open": True}
     with walls.lifted("tests"):
         rows = list(model.objects.all())
     return {

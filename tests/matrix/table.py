@@ -186,7 +186,8 @@ class Row:
 PERSON, PLACE, CASE, OWN = "a coach", "a PCN", "a coach's case at a PCN", "somebody's own"
 RECORDS = {
     **dict.fromkeys(("coach", "flag", "meeting", "agreement", "training", "exemption", "absence"), PERSON),
-    **dict.fromkeys(("post", "waiting", "grant", "managed", "person", "anybody's"), PLACE),
+    "employment": PERSON,
+    **dict.fromkeys(("place", "post", "waiting", "grant", "managed", "person", "anybody's"), PLACE),
     **dict.fromkeys(("case", "session"), CASE),
     **dict.fromkeys(("notification", "check", "refused", "export", "held", "factor"), OWN),
 }
@@ -241,6 +242,17 @@ PAGES = [
     Row("coach_employment", STANDING, READ, "coach"),
     Row("coach_history", STANDING, READ, "coach"),
     Row("coach_caseload", WORK, READ, "coach"),
+    # What was changed of a record, by whom: whoever sees the record.
+    Row("coach_changes", STANDING, READ, "coach"),
+    Row("meeting_changes", STANDING, READ, "meeting"),
+    Row("agreement_changes", STANDING, READ, "agreement"),
+    Row("training_changes", STANDING, READ, "training"),
+    Row("exemption_changes", STANDING, READ, "exemption"),
+    Row("absence_changes", STANDING, READ, "absence"),
+    Row("post_changes", STANDING, READ, "employment"),
+    Row("referral_changes", WORK, READ, "case"),
+    Row("access_changes", "mt", READ, "grant"),
+    Row("organisation_changes", OVERSEES, READ, "place"),
     # Acknowledged by the manager or the hub, with a note; of a coach who has left, by nobody there.
     Row("flag", STANDING, FORM, "flag", sent={"mtd": 200, "slcha": 403}, left=403),
     # What is written down about a coach: by the manager; training by the coach and the hub as well.
@@ -403,6 +415,7 @@ SHOWN_BY = {
     "workforce_grant": ("own", "access", "coaches"),
     "coaching_opening": ("own", "patients and access"),
     "standards_job": ("own",),
+    "workforce_change": ("as the row that was changed",),
     "workforce_draft": ("own",),
     "workforce_signin": ("own",),
     "standards_notification": ("own",),

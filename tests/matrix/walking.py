@@ -140,6 +140,9 @@ def shown_rows(world: World, visitor: Visitor) -> dict[str, set[Any]]:
     own = None if visitor.is_out else world.people[visitor.who].user.pk
 
     def shows(row: Known, by: str) -> bool:
+        if row.as_row:
+            theirs = any(at in getattr(visitor, part) for part, at in row.as_row.items() if at and part != "open")
+            return theirs or bool(row.as_row["open"]) or (own is not None and row.user == own)
         if by == "own":
             return own is not None and row.user == own
         if by == "coaches":

@@ -23,7 +23,7 @@ from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, Job, MonthlyShare, Notification
 from hwbc.workforce import actions, walls
 from hwbc.workforce.actions.factors import begin_session
-from hwbc.workforce.models import Absence, Coach, Grant, Organisation, Post
+from hwbc.workforce.models import Absence, Change, Coach, Grant, Organisation, Post
 from hwbc.workforce.roles import Role
 from hwbc.workforce.sessions.actions import hold
 from supervision.actions.access import give_access
@@ -70,6 +70,8 @@ class Known:
     user: int | None
     words: dict[str, str]  # column → what a page would show
     coaches: frozenset[str] = frozenset()  # in PEOPLE: of a coach themself, both columns of Lea's
+    # Of a change: part of the second column → of what of it the changed row is; "open": everybody is shown the row.
+    as_row: dict[str, str] = field(default_factory=dict)
 
 
 def make(cast: Cast) -> World:
@@ -326,6 +328,9 @@ def _find(world: World) -> None:
         ):
             found[kind][name] = {"uuid": str(first(model, name, day, **which).uuid)}
         found["absence"][name] = {**coach, "pk": str(first(Absence, name, "starts_on").pk)}
+        where = "Lakeside" if name in ("Dot", "Lea+") else "Hilltop" if name == "Cai" else "Riverside"
+        job = Post.objects.get(coach=world.coaches[name], pcn=world.places[where], voided_at=None)
+        found["employment"][name] = {**coach, "pk": str(job.pk)}
         case = Referral.objects.get(reference=_word(name, "case"))
         found["case"][name] = {"uuid": str(case.uuid)}
         session = CoachingSession.objects.get(referral=case)
@@ -334,6 +339,7 @@ def _find(world: World) -> None:
         found["waiting"][place] = {"uuid": str(Referral.objects.get(reference=_word(place, "waits")).uuid)}
         grant = Grant.objects.get(user__name=f"Grantee {place}")
         found["grant"][place] = {"uuid": str(grant.uuid)}
+        found["place"][place] = {"code": world.places[place].code}
         found["person"][place] = {"uuid": str(grant.user.uuid)}
         manager = {"Riverside": "mo", "Hilltop": "hana", "Lakeside": "zed"}[place]
         managed = Grant.objects.get(user=world.people[manager].user, role=Role.PCN_MANAGER)
@@ -382,5 +388,11 @@ def _known(world: World, model: type[models.Model]) -> list[Known]:
         said = {name: str(getattr(row, name)) for name in words if getattr(row, name)}
         if table in ("coaching_referral", "coaching_coachingsession", "coaching_patient"):
             coach = next((name for name in PEOPLE for word in said.values() if word.startswith(_word(name, ""))), "")
-        known.append(Known(row.pk, coach, place, getattr(row, "user_id", None), said, both or frozenset({coach})))
+        as_row = {}
+        if isinstance(row, Change):
+            as_row = {"coaches": by_coach.get(row.coach, ""), "work": by_place.get(row.pcn, ""),
+                      "patients": by_place.get(row.care, ""), "access": by_place.get(row.node, "")}  # fmt: skip
+            as_row["open"] = "open" if row.is_open else ""
+        user = row.holder if isinstance(row, Change) else getattr(row, "user_id", None)
+        known.append(Known(row.pk, coach, place, user, said, both or frozenset({coach}), as_row))
     return known
