@@ -1,6 +1,6 @@
-"""A small OpenID provider: real HTTP on the loopback interface, real keys. `says` is who is there, `lies` what is wrong.
+"""A small OpenID provider: real HTTP on the loopback interface, real keys.
 
-What a provider has to hold it holds: a registered redirect address, the client's secret, PKCE, and that a code is used once.
+It holds what a provider has to: a registered redirect address, the client's secret, PKCE, and that a code is used once.
 """
 
 import base64
@@ -140,7 +140,7 @@ class Provider:
         if "no nonce" in lies:
             del claims["nonce"]
         if "no signature" in lies:
-            return jwt.encode(claims, None, algorithm="none", headers={"kid": "one"})
+            return jwt.encode(claims, "", algorithm="none", headers={"kid": "one"})
         if "a secret" in lies:
             return jwt.encode(claims, SECRET * 2, algorithm="HS256", headers={"kid": "one"})
         if "nonsense" in lies:
@@ -148,7 +148,7 @@ class Provider:
         key = self.other_key if "signature" in lies else self.key
         return jwt.encode(claims, key, algorithm="RS256", headers={"kid": "two" if "key" in lies else "one"})
 
-    def _handler(provider) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has a self of its own
+    def _handler(provider) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             def log_message(self, *args: Any) -> None:
                 pass

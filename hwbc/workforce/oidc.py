@@ -1,7 +1,7 @@
 """Signing in at the OpenID provider that the settings name: what is asked of it, and what its answer proves.
 
-allauth keeps the state, makes the addresses and fetches the tokens. What it leaves out is here: the nonce, the signature
-of the ID token (allauth trusts the connection by which it came), and that the answer is the named issuer's own.
+allauth keeps the state, makes the addresses and fetches the tokens. What it leaves out is here: the nonce, the
+signature of the ID token (allauth trusts the connection by which it came), and that the answer is the named issuer's.
 """
 
 import hmac

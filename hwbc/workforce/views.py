@@ -54,9 +54,9 @@ def _confirm_first(request: Request, back: str) -> HttpResponse | None:
     """Before second factors change: confirm who it is, unless they have just signed in. None: go on."""
     if request.missing is Step.FACTOR or sign_in.begun_recently(request.session):
         return None
-    if did_recently_reauthenticate(request):
-        return None
     methods = get_adapter(request).get_reauthentication_methods(request.user)
+    if methods and did_recently_reauthenticate(request):  # which says yes where there is nothing to ask for
+        return None
     if methods:
         return redirect(f"{methods[0]['url']}?{urlencode({'next': reverse(back)})}")
     if sign_in.how(request.session) not in sign_in.AT_PROVIDER:
@@ -91,9 +91,10 @@ def begin_at_provider(request: Request) -> HttpResponse:
     if request.user.is_authenticated:  # only their password was shown: begin anew
         logout(request)
     try:
-        return redirect(oidc.address(request, get_next_redirect_url(request)))
+        there = oidc.address(request, get_next_redirect_url(request))
     except oidc.Failed as failure:
         return _not_signed_in(request, failure)
+    return redirect(there)
 
 
 @public("coming back from the provider that the settings name")
