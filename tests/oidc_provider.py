@@ -179,7 +179,8 @@ class Provider:
                             for name, value in asked.items()
                         )
                         form = f'<form method="post" action="/consent">{fields}<button>Continue</button></form>'
-                        page = f'<!doctype html><html lang="en"><title>Provider</title>{form}</html>'
+                        head = '<link rel="icon" href="data:,"><title>Provider</title>'
+                        page = f'<!doctype html><html lang="en">{head}{form}</html>'
                         self._answer(200, page, "text/html")
                     else:
                         self._answer(302, "", Location=provider.consent(asked))

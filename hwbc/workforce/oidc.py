@@ -291,10 +291,10 @@ def account_of(identity: Identity) -> tuple[User, bool]:
     if user is None:
         raise Stranger("no account" if identity.email else "no verified address")
     try:
-        actions.link(themself(user), user=user, issuer=identity.issuer, subject=identity.subject)
+        new = actions.link(themself(user), user=user, issuer=identity.issuer, subject=identity.subject)
     except ValidationError as refusal:
         raise Stranger(str(getattr(refusal, "code", None) or "linked at the same time")) from None
-    return user, True
+    return user, new
 
 
 def recorded(how: How) -> dict[str, str]:

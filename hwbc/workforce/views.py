@@ -84,7 +84,8 @@ def begin_at_provider(request: Request) -> HttpResponse:
         raise Http404
     if request.method != "POST":
         return redirect("account_login")
-    if (too_many := consume_or_429(request, action="login")) is not None:
+    too_many: HttpResponse | None = consume_or_429(request, action="login")
+    if too_many is not None:
         return too_many
     if request.actor.user_id is not None:
         return redirect("home")

@@ -147,19 +147,23 @@ def _wait_for(user: User) -> None:
 
 
 @action("account.link")
-def link(actor: Actor, line: Line, *, user: User, issuer: str, subject: str) -> None:
+def link(actor: Actor, line: Line, *, user: User, issuer: str, subject: str) -> bool:
     """Whoever the issuer knows as `subject` opens this account from now on; the caller has their verified address.
 
-    An account is linked once: an address that has gone to somebody else opens nothing. Raises ActionRefused.
+    An account is linked once: an address that has gone to somebody else opens nothing. Returns whether it is new. Raises
+    ValidationError.
     """
     _is_theirs(actor, user)
     _wait_for(user)
     line.about(user)
-    if not user.is_active:
+    if not User.objects.filter(pk=user.pk, is_active=True).exists():
         raise ActionRefused("This account is closed.", "closed")
-    if SocialAccount.objects.filter(user_id=user.pk, provider=issuer).exists():
+    there = SocialAccount.objects.filter(user_id=user.pk, provider=issuer).first()
+    if there is not None and there.uid != subject:
         raise ActionRefused("Somebody else at this provider opens this account.", "linked")
-    line.insert(SocialAccount(user_id=user.pk, provider=issuer, uid=subject, extra_data={}))
+    if there is None:
+        line.insert(SocialAccount(user_id=user.pk, provider=issuer, uid=subject, extra_data={}))
+    return there is None
 
 
 # --- Sessions ---------------------------------------------------------------------------------------------------------
