@@ -150,8 +150,8 @@ def _wait_for(user: User) -> None:
 def link(actor: Actor, line: Line, *, user: User, issuer: str, subject: str) -> bool:
     """Whoever the issuer knows as `subject` opens this account from now on; the caller has their verified address.
 
-    An account is linked once: an address that has gone to somebody else opens nothing. Returns whether it is new. Raises
-    ValidationError.
+    An account is linked once: an address that has gone to somebody else opens nothing. Returns whether it is new.
+    Raises ValidationError.
     """
     _is_theirs(actor, user)
     _wait_for(user)
