@@ -142,6 +142,8 @@ urlpatterns = [
     path("account/security/codes", security.codes, name="account_codes"),
     path("account/security/codes.txt", security.codes_file, name="account_codes_file"),
     path("account/security/<int:pk>/remove", security.remove_factor, name="account_factor_remove"),
+    path("account/sign-in/provider", security.begin_at_provider, name="account_provider"),
+    path("account/sign-in/provider/back", security.back_from_provider, name="account_provider_back"),
     # allauth's own pages, one by one: nothing that it adds later opens by itself.
     path("account/sign-in", account.login, name="account_login"),
     path("account/sign-out", account.logout, name="account_logout"),

@@ -467,6 +467,9 @@ PAGES = [
     Page("account_login", PUBLIC),
     Page("account_logout", PUBLIC, signed_out=302),
     Page("account_inactive", PUBLIC),
+    # No provider is named: there are no such pages (tests/workforce/test_provider.py).
+    Page("account_provider", PUBLIC, html=False, signed_out=404, status=404),
+    Page("account_provider_back", PUBLIC, html=False, signed_out=404, status=404),
     Page("access_sign_in_rules", Can.INVITE, fill=more_places),
     Page("account_reauthenticate", PART_WAY),
     # What they show to whoever is on their way in: tests/workforce/test_factors.py and tests/browser/test_factors.py.

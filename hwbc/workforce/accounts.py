@@ -9,6 +9,7 @@ from allauth.account.authentication import get_authentication_records
 from allauth.account.forms import default_token_generator
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.stages import AuthenticateStage
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -53,13 +54,17 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         how = sign_in.by_records(get_authentication_records(request, user))
         actions.signed_in(themself(user), user=user, how=how.value)
         keep_session(request, user, how)
-        if how is How.RECOVERY:
+        if how in sign_in.RECOVERY:
             left = len(factors.codes_of(user))
             messages.warning(
                 request,
                 f"You signed in with a recovery code, and have {left or 'none'} left."
                 + (" Make new ones under “Sign-in and security”." if left <= factors.FEW else ""),
             )
+
+    def get_login_stages(self) -> list[str]:
+        own = {"allauth.mfa.stages.AuthenticateStage": "hwbc.workforce.accounts.SecondStep"}
+        return [own.get(stage, stage) for stage in super().get_login_stages()]
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user
@@ -89,6 +94,14 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         if "ip" in said:
             said["ip"] = sign_in.network(str(said["ip"]))
         send_later(self.render_mail(template_prefix, email, said))
+
+
+class SecondStep(AuthenticateStage):  # type: ignore[misc]
+    """Ours is not asked for where the provider at which somebody has just signed in answers for one."""
+
+    def _should_handle(self, request: HttpRequest) -> bool:
+        how = sign_in.by_records(get_authentication_records(request, self.login.user))
+        return how not in (How.OIDC, How.OIDC_RESISTANT) and bool(super()._should_handle(request))
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]
@@ -140,6 +153,10 @@ _TOLD = {
             "access. Another mail has the link to choose a new password; then you set up a second factor anew."
         ),
     ),
+    "identity_linked": (
+        "New way to sign in",
+        "Your account was opened with {provider} for the first time. From now on you can sign in with that too.",
+    ),
     "sessions_ended": ("You were signed out", "All your sessions were ended by somebody who manages access."),
 }
 
@@ -147,6 +164,7 @@ _TOLD = {
 def tell(user: User, what: str, **facts: str) -> None:
     """Mail somebody that something about how they sign in has changed."""
     subject, sentence = _TOLD[what]
+    sentence = sentence.format(provider=settings.OIDC_NAME)
     context = {"service_name": settings.SERVICE_NAME, "sentence": sentence, "at": timezone.localtime(), **facts}
     text = render_to_string("email/security.txt", context)
     send_later(EmailMessage(f"{subject}: {settings.SERVICE_NAME}", text, None, [user.email]))

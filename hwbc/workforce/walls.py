@@ -145,6 +145,12 @@ OPEN: dict[str, Wall] = {
     "account_emailaddress": open_to_all("read before anybody is known"),
     "account_emailconfirmation": _CLOSED,
     "mfa_authenticator": open_to_all("asked before anybody is known, to make them known; its secrets are encrypted"),
+    "socialaccount_socialaccount": open_to_all(
+        "who somebody is at an OpenID provider: asked before they are known, to make them known; a link never changes",
+        rights=(SELECT, INSERT, DELETE),
+    ),
+    "socialaccount_socialapp": _CLOSED,
+    "socialaccount_socialtoken": _CLOSED,
     "auth_group": _CLOSED,
     "auth_group_permissions": _CLOSED,
     "auth_permission": _CLOSED,
