@@ -8,6 +8,7 @@ from django.db.models.fields import CharField
 from django.db.models.functions import Cast
 
 from coaching.models import Allocation, Opening, Referral
+from coaching.queries import holder
 from hwbc.kit.periods import today
 from hwbc.standards.actions import tell
 from hwbc.standards.models import Notification
@@ -36,7 +37,8 @@ def open_case(actor: Actor, line: Line, *, referral: Referral, reason: str) -> O
     again = opening is not None
     if opening is None:
         opening = line.insert(Opening(pcn_id=referral.pcn_id, reason=said, **mine))
-    line.about(referral, at=referral.pcn_id, opening=str(opening.uuid), again=again)
+    case = {"opening": str(opening.uuid), "again": again}
+    line.about(referral, at=referral.pcn_id, whose=holder(referral), **case)
     return opening
 
 

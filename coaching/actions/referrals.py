@@ -119,7 +119,7 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
     if coach.pk not in actor.coaches(Can.ALLOCATE):
         raise Refused(Can.ALLOCATE)
     facts = {"coach": str(coach.uuid), "day": day.isoformat()}
-    line.about(referral, at=referral.pcn_id, **facts)
+    line.about(referral, at=referral.pcn_id, whose=coach.pk, **facts)
     if day != today():
         raise ActionRefused("A referral is given to a coach today: not for a day to come or gone by.", "not_today")
     if referral.closed_on is not None:
@@ -155,7 +155,7 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
             record=referral.uuid,
         )
     gate = {"gate": chosen.readiness.answer.reason, "warnings": allocation.warnings}
-    line.about(referral, at=referral.pcn_id, allocation=str(allocation.uuid), **facts, **gate)
+    line.about(referral, at=referral.pcn_id, whose=coach.pk, allocation=str(allocation.uuid), **facts, **gate)
     return allocation
 
 
@@ -223,7 +223,7 @@ def hand_back(actor: Actor, line: Line, *, referral: Referral, version: int) -> 
     if allocation is None:
         raise ValidationError("No coach has this referral: it waits already.")
     line.change(referral, version)
-    line.about(referral, at=referral.pcn_id, allocation=str(allocation.uuid))
+    line.about(referral, at=referral.pcn_id, whose=allocation.coach_id, allocation=str(allocation.uuid))
     return line.end(allocation, None, today())
 
 
@@ -242,7 +242,7 @@ def hand_back_all(actor: Actor, line: Line, *, coach: Coach) -> int:
         if (allocation := _open(referral)) is not None and allocation.coach_id == coach.pk:
             line.change(referral, None)
             line.end(allocation, None, max(today(), allocation.starts_on))
-    line.about(coach, referrals=[str(referral.uuid) for referral in referrals])
+    line.about(coach, patients=True, referrals=[str(referral.uuid) for referral in referrals])
     return len(referrals)
 
 
@@ -262,7 +262,8 @@ def close(actor: Actor, line: Line, *, referral: Referral, outcome: str, closed_
     referral = line.change(referral, version, closed_on=closed_on, outcome=outcome)
     if allocation is not None:
         line.end(allocation, None, closed_on)
-    line.about(referral, at=referral.pcn_id, outcome=outcome)
+    whose = allocation.coach_id if allocation else None
+    line.about(referral, at=referral.pcn_id, whose=whose, outcome=outcome)
     return referral
 
 

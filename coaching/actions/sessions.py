@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 
 from coaching.models import Allocation, CoachingSession, Referral
+from coaching.queries import holder
 from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.audit import Line, action
 from hwbc.workforce.recording import Faults, happened, sent_before, stated, tidy
@@ -51,7 +52,7 @@ def void_session(actor: Actor, line: Line, *, session: CoachingSession, because:
     referral = _locked(actor, session.referral)
     session = _still_there(actor, referral, session, {})
     line.void(session, stated(because))
-    line.about(session, at=session.pcn_id, referral=str(referral.uuid))
+    line.about(session, at=session.pcn_id, whose=holder(referral), referral=str(referral.uuid))
 
 
 @action("session.correct")
@@ -90,7 +91,8 @@ def _record(actor: Actor, line: Line, referral: Referral, uuid: UUID, said: Said
         line.insert(session)
     elif sent.voided_at is not None:
         raise ValidationError(_WITHDRAWN)
-    line.about(sent or session, at=referral.pcn_id, referral=str(referral.uuid), again=sent is not None)
+    whose, case = holder(referral), str(referral.uuid)
+    line.about(sent or session, at=referral.pcn_id, whose=whose, referral=case, again=sent is not None)
     return sent or session
 
 

@@ -24,6 +24,7 @@ from hwbc.workforce.queries import Granted, reach
 from hwbc.workforce.roles import ASK, GIVES, SUPERVISORS, Can, Role
 
 if TYPE_CHECKING:
+    from hwbc.workforce.audit import Line
     from hwbc.workforce.models import User
 
 P = ParamSpec("P")
@@ -102,6 +103,12 @@ class Actor:
         return tuple(grant for grant in self.grants if grant.stands_in_for is not None)
 
     @property
+    def place(self) -> int | None:
+        """Where they belong: the place of their first role, one of their own right before one as somebody's deputy."""
+        first = min(self.grants, key=lambda grant: grant.stands_in_for is not None, default=None)
+        return first and first.organisation_id
+
+    @property
     def acts_as(self) -> str:
         """For the audit: the roles held, those of somebody else's marked; or the job."""
         roles = [*self.roles, *(f"{grant.role} (deputy)" for grant in self.deputises)]
@@ -118,6 +125,8 @@ class Actor:
             pcns=tuple(sorted(self.around(Can.SEE_WORK))),
             care=tuple(sorted(self.around(Can.SEE_PATIENTS))),
             nodes=tuple(sorted(self.nodes(Can.INVITE))),
+            audits=tuple(sorted(self.nodes(Can.SEE_AUDIT))),
+            own=tuple(sorted(self.own(Can.SEE_AUDIT))),
         )
 
 
@@ -128,6 +137,7 @@ class Request(HttpRequest):
     """A request that has come through the front door."""
 
     actor: Actor
+    reading: "Line"  # of a page made with `@reads`: what to say of the record that it shows
 
 
 class Refused(PermissionDenied):

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from hwbc.workforce import actions
-from hwbc.workforce.access import Actor
+from hwbc.workforce.access import Actor, actor_of
 from hwbc.workforce.models import User
 
 
@@ -35,13 +35,13 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
-        actions.signed_in(_themself(user), user=user)
+        actions.signed_in(actor_of(user), user=user)
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user
         super().logout(request)
         if isinstance(user, User):
-            actions.signed_out(_themself(user), user=user)
+            actions.signed_out(actor_of(user), user=user)
 
     def set_password(self, user: User, password: str) -> None:
         actions.set_password(_themself(user), user=user, password=password)

@@ -25,6 +25,7 @@ from hwbc.compliance.forms.recording import Entered
 from hwbc.compliance.sentences import written
 from hwbc.kit.tables import Column, Table
 from hwbc.workforce.access import Actor, Request, needs
+from hwbc.workforce.audit import reads
 from hwbc.workforce.models import Coach
 from hwbc.workforce.roles import Can
 from hwbc.workforce.versions import Stale
@@ -56,6 +57,7 @@ def exported(actor: Actor, cases: Mapping[int, list[Case]]) -> list[Case]:
 
 
 @needs(Can.LOG_SESSIONS)
+@reads("caseload.read")
 @require_safe
 @any_day
 def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
@@ -63,6 +65,8 @@ def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
     actor = request.actor
     by_coach = listed(actor, as_at)
     cases = [case for theirs in by_coach.values() for case in theirs]
+    if cases:
+        say_read(request, by_coach)
     table = Table(cases, CASE_COLUMNS, request.GET, noun=("open case", "open cases"))
     context: dict[str, Any] = {
         "as_at": as_at,
@@ -79,6 +83,13 @@ def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
     if as_at.form.errors:
         context["form"] = as_at.form
     return render(request, "coaching/caseload.html", context)
+
+
+def say_read(request: Request, by_coach: Mapping[int, list[Case]]) -> None:
+    """For the audit: a coach has read their caseload, with what is to be done next in each case."""
+    theirs = [coach for coach, cases in by_coach.items() if cases]
+    whose = theirs[0] if len(theirs) == 1 else None
+    request.reading.about(request.user, whose=whose, patients=True, cases=sum(map(len, by_coach.values())))
 
 
 # --- One case ---------------------------------------------------------------------------------------------------------
@@ -109,6 +120,7 @@ class Said(NamedTuple):
 
 
 @needs(Can.SEE_WORK)
+@reads("referral.read")
 @require_safe
 @any_day
 def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
@@ -129,6 +141,12 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     opened = row.pcn_id in actor.around(Can.SEE_PATIENTS) and is_opened(actor, row)
     sees = row.pcn_id in actor.pcns(Can.SEE_PATIENTS) or bool(mine) or opened
     found = _sessions(actor, row, as_at, mine, opened) if sees else []
+    words = any(said.words for said in found)
+    if sees:
+        latest = holder or (taken[0] if taken else None)
+        whose = latest.row.coach_id if latest else None
+        said = {"sessions": len(found), "words": words, "reason": opened}
+        request.reading.about(row, at=row.pcn_id, whose=whose, **said)
     table = Table(found, [], request.GET, noun=("session", "sessions"))
     allocates = row.pcn_id in actor.pcns(Can.ALLOCATE)
     context: dict[str, Any] = {
@@ -247,6 +265,7 @@ def log_session(request: Request, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.LOG_SESSIONS)
+@reads("session.read")
 @require_http_methods(["GET", "HEAD", "POST"])
 def correct_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse:
     """What a session should have said: it is withdrawn and recorded anew."""
@@ -268,6 +287,7 @@ def correct_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse
 
 
 @needs(Can.LOG_SESSIONS)
+@reads("session.read")
 @require_http_methods(["GET", "HEAD", "POST"])
 def withdraw_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse:
     """Why a session is withdrawn; it stays readable."""
@@ -294,6 +314,9 @@ def _session(request: Request, referral: Referral, uuid: UUID) -> CoachingSessio
     found: CoachingSession | None = rows.filter(referral=referral, uuid=uuid).first()
     if found is None:
         raise Http404
+    own = request.actor.own(Can.LOG_SESSIONS)
+    whose = min(own) if len(own) == 1 else None
+    request.reading.about(referral, at=referral.pcn_id, whose=whose, session=str(uuid))
     return found
 
 

@@ -17,6 +17,7 @@ from hwbc.compliance.record import Record, find
 from hwbc.compliance.timeline import timeline
 from hwbc.kit.tables import Column, Table
 from hwbc.workforce.access import Request, needs
+from hwbc.workforce.audit import reads
 from hwbc.workforce.queries import absences
 from hwbc.workforce.roles import Can
 from supervision.models import Meeting
@@ -99,6 +100,7 @@ def supervision(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.SEE_STANDING)
+@reads("coach.read_reasons")
 @require_safe
 @any_day
 def training(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
@@ -120,10 +122,13 @@ def training(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
             for each in exemptions(record.parameters)
         ],
     }  # fmt: skip
+    if given := sum(bool(reason) for _, reason in context["exemptions"]):
+        request.reading.about(record.coach, exemptions=given)
     return _show(request, record, "coach_training", context)
 
 
 @needs(Can.SEE_STANDING)
+@reads("coach.read_reasons")
 @require_safe
 @any_day
 def employment(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
@@ -137,6 +142,8 @@ def employment(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
          evidence.pauses(each, record), evidence.joined(each), _mark(each.starts_on, each))
         for each in absences(record.parameters)
     ]  # fmt: skip
+    if kinds_shown := sum(bool(kind) for _, kind, *_ in away):
+        request.reading.about(record.coach, absences=kinds_shown)
     context = {
         "employments": list(joined.values()),
         "absences": away,
@@ -146,6 +153,7 @@ def employment(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.SEE_WORK)
+@reads("coach.read_caseload")
 @require_safe
 @any_day
 def caseload(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
@@ -157,6 +165,8 @@ def caseload(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "care": record.places(Can.SEE_PATIENTS) if record.sees(Can.SEE_PATIENTS, record.day) else [],
     }
     found = taken(parameters)
+    if parameters["care"] and found:
+        request.reading.about(record.coach, patients=True, referrals=len(found))
     columns = [*REFERRAL_COLUMNS, CONTACTS] if parameters["care"] else REFERRAL_COLUMNS
     table = Table(found, columns, request.GET, noun=("referral", "referrals"))
     context = {
@@ -171,12 +181,20 @@ def caseload(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.SEE_STANDING)
+@reads("coach.read_reasons")
 @require_safe
 @any_day
 def history(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     """What was written down, and when."""
     record = find(request.actor, uuid, as_at)
-    return _show(request, record, "coach_history", {"table": timeline(record, request.GET)})
+    table = timeline(record, request.GET)
+    reasons = [row for row in table.rows if row.what in _WITH_REASONS and record.sees(Can.SEE_REASONS, row.on_day)]
+    if reasons:
+        request.reading.about(record.coach, entries=len(reasons))
+    return _show(request, record, "coach_history", {"table": table})
+
+
+_WITH_REASONS = ("absence", "absence_end", "exemption")
 
 
 def _show(request: Request, record: Record, page: str, context: dict[str, Any]) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from hwbc.compliance.demo import actions, queries
 from hwbc.compliance.demo.workbook import workbook
 from hwbc.kit.exports import XLSX, file_name, xlsx_response
-from hwbc.workforce.access import Actor, Request, public
+from hwbc.workforce.access import Request, actor_of, public
 
 # What a proxy adds: whoever comes through one may sit anywhere.
 _PROXIED = ("HTTP_X_FORWARDED", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
@@ -60,7 +60,7 @@ def demo(request: Request) -> HttpResponse:
             raise Http404
         request.session.flush()  # whoever was signed in before, nothing of theirs is left
         login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-        actions.signed_in(Actor(user.pk, user.name), user=user)
+        actions.signed_in(actor_of(user), user=user)
         return redirect("home")
     here = request.actor.user_id
     return render(request, "demo/demo.html", {"made_on": made_on, "cast": cast, "here": here})
