@@ -37,8 +37,8 @@ def open_case(actor: Actor, line: Line, *, referral: Referral, reason: str) -> O
     again = opening is not None
     if opening is None:
         opening = line.insert(Opening(pcn_id=referral.pcn_id, reason=said, **mine))
-    case = {"opening": str(opening.uuid), "again": again}
-    line.about(referral, at=referral.pcn_id, whose=holder(referral), **case)
+    line.about(referral, at=referral.pcn_id, opening=str(opening.uuid), again=again)
+    line.concerns(holder(referral))
     return opening
 
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 
 from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import LATEST, eligible, hold, readiness
+from coaching.queries import LATEST, eligible, hold, holder, readiness
 from coaching.rules import Missing, holds_nhs_number
 from coaching.sentences import missing_piece
 from hwbc.kit.periods import today
@@ -119,7 +119,8 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
     if coach.pk not in actor.coaches(Can.ALLOCATE):
         raise Refused(Can.ALLOCATE)
     facts = {"coach": str(coach.uuid), "day": day.isoformat()}
-    line.about(referral, at=referral.pcn_id, whose=coach.pk, **facts)
+    line.about(referral, at=referral.pcn_id, **facts)
+    line.concerns(coach.pk)
     if day != today():
         raise ActionRefused("A referral is given to a coach today: not for a day to come or gone by.", "not_today")
     if referral.closed_on is not None:
@@ -155,7 +156,8 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
             record=referral.uuid,
         )
     gate = {"gate": chosen.readiness.answer.reason, "warnings": allocation.warnings}
-    line.about(referral, at=referral.pcn_id, whose=coach.pk, allocation=str(allocation.uuid), **facts, **gate)
+    line.about(referral, at=referral.pcn_id, allocation=str(allocation.uuid), **facts, **gate)
+    line.concerns(coach.pk)
     return allocation
 
 
@@ -223,7 +225,8 @@ def hand_back(actor: Actor, line: Line, *, referral: Referral, version: int) -> 
     if allocation is None:
         raise ValidationError("No coach has this referral: it waits already.")
     line.change(referral, version)
-    line.about(referral, at=referral.pcn_id, whose=allocation.coach_id, allocation=str(allocation.uuid))
+    line.about(referral, at=referral.pcn_id, allocation=str(allocation.uuid))
+    line.concerns(allocation.coach_id)
     return line.end(allocation, None, today())
 
 
@@ -242,7 +245,8 @@ def hand_back_all(actor: Actor, line: Line, *, coach: Coach) -> int:
         if (allocation := _open(referral)) is not None and allocation.coach_id == coach.pk:
             line.change(referral, None)
             line.end(allocation, None, max(today(), allocation.starts_on))
-    line.about(coach, patients=True, referrals=[str(referral.uuid) for referral in referrals])
+    line.about(coach, referrals=[str(referral.uuid) for referral in referrals])
+    line.concerns(coach.pk)
     return len(referrals)
 
 
@@ -262,8 +266,8 @@ def close(actor: Actor, line: Line, *, referral: Referral, outcome: str, closed_
     referral = line.change(referral, version, closed_on=closed_on, outcome=outcome)
     if allocation is not None:
         line.end(allocation, None, closed_on)
-    whose = allocation.coach_id if allocation else None
-    line.about(referral, at=referral.pcn_id, whose=whose, outcome=outcome)
+    line.about(referral, at=referral.pcn_id, outcome=outcome)
+    line.concerns(holder(referral))
     return referral
 
 

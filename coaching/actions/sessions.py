@@ -52,7 +52,8 @@ def void_session(actor: Actor, line: Line, *, session: CoachingSession, because:
     referral = _locked(actor, session.referral)
     session = _still_there(actor, referral, session, {})
     line.void(session, stated(because))
-    line.about(session, at=session.pcn_id, whose=holder(referral), referral=str(referral.uuid))
+    line.about(session, at=session.pcn_id, referral=str(referral.uuid))
+    line.concerns(holder(referral))
 
 
 @action("session.correct")
@@ -91,8 +92,8 @@ def _record(actor: Actor, line: Line, referral: Referral, uuid: UUID, said: Said
         line.insert(session)
     elif sent.voided_at is not None:
         raise ValidationError(_WITHDRAWN)
-    whose, case = holder(referral), str(referral.uuid)
-    line.about(sent or session, at=referral.pcn_id, whose=whose, referral=case, again=sent is not None)
+    line.about(sent or session, at=referral.pcn_id, referral=str(referral.uuid), again=sent is not None)
+    line.concerns(holder(referral))
     return sent or session
 
 

@@ -106,7 +106,7 @@ class Actor:
     def place(self) -> int | None:
         """Where they belong: the place of their first role, one of their own right before one as somebody's deputy."""
         first = min(self.grants, key=lambda grant: grant.stands_in_for is not None, default=None)
-        return first and first.organisation_id
+        return first.organisation_id if first else None
 
     @property
     def acts_as(self) -> str:

@@ -63,26 +63,21 @@ class Line:
         self.patients = False
         self.facts: dict[str, Any] = {}
 
-    def about(
-        self,
-        record: models.Model,
-        at: Organisation | int | None = None,
-        *,
-        whose: int | None = None,
-        patients: bool | None = None,
-        **facts: Any,
-    ) -> None:
+    def about(self, record: models.Model, at: Organisation | int | None = None, **facts: Any) -> None:
         """What the action was done to, and where; `facts` are codes and identifiers, never free text.
 
-        `whose`: the coach whom it is about, or whose case it is, where the record itself does not name one.
-        `patients`: whether it is about patients, where that is not known by the record's kind (`of_patients`).
+        Which coach it is about, and whether it is about patients, is known by the record, or said by `concerns`.
         """
         self.kind = record._meta.label_lower
         self.record = str(getattr(record, "uuid", record.pk))
         self.organisation_id = (at.pk if isinstance(at, Organisation) else at) or self._place
-        self.coach_id = record.pk if isinstance(record, Coach) else whose or getattr(record, "coach_id", None)
-        self.patients = getattr(record, "of_patients", False) if patients is None else patients
+        self.coach_id = record.pk if isinstance(record, Coach) else getattr(record, "coach_id", None)
+        self.patients = getattr(record, "of_patients", False)
         self.facts = facts
+
+    def concerns(self, coach: int | None, *, patients: bool = True) -> None:
+        """What the record does not say itself: the coach whose case it is, and that it is about patients."""
+        self.coach_id, self.patients = coach, patients
 
     @cached_property
     def now(self) -> datetime:

@@ -439,9 +439,7 @@ class AuditEvent(models.Model):
         ordering = ["-at"]
         indexes = [
             models.Index(fields=["-at", "-id"], name="workforce_audit_at"),
-            models.Index(
-                fields=["coach", "-at"], condition=Q(coach__isnull=False), name="workforce_audit_coach_at"
-            ),
+            models.Index(fields=["coach", "-at"], condition=Q(coach__isnull=False), name="workforce_audit_coach_at"),
             models.Index(fields=["user", "-at"], name="workforce_audit_user_at"),
             models.Index(fields=["kind", "record", "-at"], name="workforce_audit_record_at"),
         ]

@@ -49,9 +49,7 @@ class Can(enum.Enum):
 
 
 _SUPERVISOR = frozenset({Can.SEE_STANDING, Can.RECORD_MEETINGS, Can.EXPORT})  # meetings of their own kind
-_OVERSEES = frozenset(
-    {Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_OVERVIEW, Can.SEE_STATUS, Can.SEE_AUDIT, Can.EXPORT}
-)
+_OVERSEES = frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_OVERVIEW, Can.SEE_STATUS, Can.SEE_AUDIT, Can.EXPORT})
 _KEEPS_RECORDS = frozenset({Can.RECORD_TRAINING, Can.KEEP_SUPERVISORS, Can.IMPORT})
 
 ALLOWS: dict[Role, frozenset[Can]] = {

@@ -1,4 +1,4 @@
-"""Sealing the audit: every event that has become final is a link of one chain of hashes, made by a job and not by pages.
+"""Sealing the audit: every event that has become final is a link of one chain of hashes, made by a job, not by pages.
 
 A chain made by requests would let one page wait for the other. An event is final when no older one can come any more:
 when every transaction that began to write before its own has ended. Two jobs at once, or one that is killed, lose
@@ -6,15 +6,16 @@ nothing: what is not sealed is found again.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection
 
 from hwbc.workforce import walls
 
 BATCH, MOST_BATCHES = 1_000, 50
+MOST_COUNTED = 10_000
 LOCK = "hashtext('hwbc.seal')"
 _REASON = "sealing and verifying the audit"
 _STARTS_WITH = ""  # what stands for the hash before the first
@@ -32,7 +33,8 @@ _FINAL = """
 with now as (
     select pg_snapshot_xmin(pg_current_snapshot()) as oldest, pg_snapshot_xmax(pg_current_snapshot()) as next
 ), newest as (
-    select e.xid from workforce_auditseal s join workforce_auditevent e on e.id = s.event order by s.sequence desc limit 1
+    select e.xid from workforce_auditseal s join workforce_auditevent e on e.id = s.event
+     order by s.sequence desc limit 1
 ), since as (
     select coalesce((select xid from newest, now where xid < now.next), '0'::xid8) as xid
 )
@@ -65,7 +67,7 @@ def last() -> Link:
         return Link(*(cursor.fetchone() or (0, _STARTS_WITH, None)))
 
 
-def link(before: str, sequence: int, sealed_at: datetime, says: tuple[str | None, ...]) -> str:
+def link(before: str, sequence: int, sealed_at: datetime, says: Sequence[str | None]) -> str:
     """The hash of a link: of the one before, its number and moment, and all that the event says.
 
     Each piece is told with its length, so that no two events read the same.
@@ -79,11 +81,11 @@ def link(before: str, sequence: int, sealed_at: datetime, says: tuple[str | None
     return digest.hexdigest()
 
 
-def final_events(limit: int) -> list[tuple[str | None, ...]]:
+def final_events(limit: int) -> list[tuple[str, ...]]:
     """Events that are not sealed and can be, in their order: what each says, its identifier first."""
     with connection.cursor() as cursor:
         cursor.execute(_NEXT, [limit])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def seal() -> int:
@@ -101,12 +103,10 @@ def seal() -> int:
 
 
 class Tail(NamedTuple):
-    """What is not sealed yet: how many events, at most `MOST`, and since when the oldest of them waits."""
+    """What is not sealed yet: how many events, counted up to `MOST_COUNTED`, and since when the oldest waits."""
 
-    count: int
+    events: int
     oldest: datetime | None
-
-    MOST = 10_000
 
 
 class State(NamedTuple):
@@ -119,7 +119,7 @@ class State(NamedTuple):
 def state() -> State:
     """How far sealing has come."""
     with walls.lifted(_REASON), connection.cursor() as cursor:
-        cursor.execute(_TAIL, [Tail.MOST])
+        cursor.execute(_TAIL, [MOST_COUNTED])
         return State(last(), Tail(*cursor.fetchone()))
 
 
@@ -180,7 +180,8 @@ class _Row(NamedTuple):
         return link(before, sequence, self.sealed_at, self.says)
 
     def fault(self, says: str) -> Fault:
-        return Fault(self.sequence, self.event, self.at and self.at.isoformat(sep=" ", timespec="seconds"), says)
+        when = self.at.isoformat(sep=" ", timespec="seconds") if self.at else None
+        return Fault(self.sequence, self.event, when, says)
 
 
 def verify(head: str = "") -> Verdict:
@@ -226,9 +227,9 @@ def _why(row: _Row, before: str) -> Fault:
     for other in _rows(row.sequence):
         if other.made(before, row.sequence) not in (row.hash, other.hash):
             continue
-        if other.sequence == row.sequence + 1 and other.hash == other.made(before, row.sequence):
-            if row.made(other.hash, other.sequence) != row.hash:
-                return row.fault(f"was inserted: before it came in, link {other.sequence} stood here")
+        stood_here = other.sequence == row.sequence + 1 and other.made(before, row.sequence) == other.hash
+        if stood_here and row.made(other.hash, other.sequence) != row.hash:
+            return row.fault(f"was inserted: before it came in, link {other.sequence} stood here")
         return row.fault(f"was moved: the event {other.event}, of link {other.sequence}, belongs here")
     return row.fault("was altered, it or its link; or the one before it was removed, or is forged")
 
@@ -238,7 +239,7 @@ def _rows(after: int) -> Iterator[_Row]:
     while more:
         with walls.lifted(_REASON), connection.cursor() as cursor:
             cursor.execute(_LINKS, [after, BATCH])
-            rows = [_Row(*row[:5], tuple(row[5:])) for row in cursor.fetchall()]
+            rows = [_Row._make((*row[:5], row[5:])) for row in cursor.fetchall()]
         yield from rows
         more = len(rows) == BATCH
         after = rows[-1].sequence if rows else after

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -26,7 +26,7 @@ from hwbc.compliance.sentences import written
 from hwbc.kit.tables import Column, Table
 from hwbc.workforce.access import Actor, Request, needs
 from hwbc.workforce.audit import reads
-from hwbc.workforce.models import Coach
+from hwbc.workforce.models import Coach, User
 from hwbc.workforce.roles import Can
 from hwbc.workforce.versions import Stale
 
@@ -66,7 +66,9 @@ def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
     by_coach = listed(actor, as_at)
     cases = [case for theirs in by_coach.values() for case in theirs]
     if cases:
-        say_read(request, by_coach)
+        theirs = [coach for coach, some in by_coach.items() if some]
+        request.reading.about(cast(User, request.user), cases=len(cases))
+        request.reading.concerns(theirs[0] if len(theirs) == 1 else None)
     table = Table(cases, CASE_COLUMNS, request.GET, noun=("open case", "open cases"))
     context: dict[str, Any] = {
         "as_at": as_at,
@@ -83,13 +85,6 @@ def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
     if as_at.form.errors:
         context["form"] = as_at.form
     return render(request, "coaching/caseload.html", context)
-
-
-def say_read(request: Request, by_coach: Mapping[int, list[Case]]) -> None:
-    """For the audit: a coach has read their caseload, with what is to be done next in each case."""
-    theirs = [coach for coach, cases in by_coach.items() if cases]
-    whose = theirs[0] if len(theirs) == 1 else None
-    request.reading.about(request.user, whose=whose, patients=True, cases=sum(map(len, by_coach.values())))
 
 
 # --- One case ---------------------------------------------------------------------------------------------------------
@@ -142,11 +137,12 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     sees = row.pcn_id in actor.pcns(Can.SEE_PATIENTS) or bool(mine) or opened
     found = _sessions(actor, row, as_at, mine, opened) if sees else []
     words = any(said.words for said in found)
+    latest = holder or (taken[0] if taken else None)
+    whose = latest.row.coach_id if latest else None
+    manages = row.pcn_id in actor.pcns(Can.SEE_AUDIT) & actor.pcns(Can.SEE_PATIENTS)
     if sees:
-        latest = holder or (taken[0] if taken else None)
-        whose = latest.row.coach_id if latest else None
-        said = {"sessions": len(found), "words": words, "reason": opened}
-        request.reading.about(row, at=row.pcn_id, whose=whose, **said)
+        request.reading.about(row, at=row.pcn_id, sessions=len(found), words=words, reason=opened)
+        request.reading.concerns(whose)
     table = Table(found, [], request.GET, noun=("session", "sessions"))
     allocates = row.pcn_id in actor.pcns(Can.ALLOCATE)
     context: dict[str, Any] = {
@@ -158,6 +154,7 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "holder": None if closed else holder,
         "taken": taken,
         "sees_sessions": sees,
+        "sees_readers": manages or whose in actor.own(Can.SEE_AUDIT),
         "table": table,
         "opened": opened,
         "may_open": any(not said.words for said in found),
@@ -315,8 +312,8 @@ def _session(request: Request, referral: Referral, uuid: UUID) -> CoachingSessio
     if found is None:
         raise Http404
     own = request.actor.own(Can.LOG_SESSIONS)
-    whose = min(own) if len(own) == 1 else None
-    request.reading.about(referral, at=referral.pcn_id, whose=whose, session=str(uuid))
+    request.reading.about(referral, at=referral.pcn_id, session=str(uuid))
+    request.reading.concerns(min(own) if len(own) == 1 else None)
     return found
 
 

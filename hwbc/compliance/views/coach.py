@@ -108,6 +108,12 @@ def training(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     record = find(request.actor, uuid, as_at)
     found = records(record.parameters)
     nearest = evidence.nearest(found, record.day)
+    given = [
+        (each, each.reason if record.sees(Can.SEE_REASONS, each.starts_on) else "")
+        for each in exemptions(record.parameters)
+    ]
+    if read := sum(bool(reason) for _, reason in given):
+        request.reading.about(record.coach, exemptions=read)
     context = {
         "answers": evidence.training(record, found),
         "nearest": nearest,
@@ -117,13 +123,8 @@ def training(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
              _mark(each.enrolled_on, each))
             for each in found
         ],
-        "exemptions": [
-            (each, each.reason if record.sees(Can.SEE_REASONS, each.starts_on) else "")
-            for each in exemptions(record.parameters)
-        ],
+        "exemptions": given,
     }  # fmt: skip
-    if given := sum(bool(reason) for _, reason in context["exemptions"]):
-        request.reading.about(record.coach, exemptions=given)
     return _show(request, record, "coach_training", context)
 
 
@@ -166,7 +167,8 @@ def caseload(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     }
     found = taken(parameters)
     if parameters["care"] and found:
-        request.reading.about(record.coach, patients=True, referrals=len(found))
+        request.reading.about(record.coach, referrals=len(found))
+        request.reading.concerns(record.coach.pk)
     columns = [*REFERRAL_COLUMNS, CONTACTS] if parameters["care"] else REFERRAL_COLUMNS
     table = Table(found, columns, request.GET, noun=("referral", "referrals"))
     context = {

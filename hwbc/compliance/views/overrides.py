@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -30,7 +30,7 @@ from hwbc.standards.queries import Asked
 from hwbc.standards.rules import Numbers
 from hwbc.workforce.access import Actor, Request, needs
 from hwbc.workforce.audit import reads
-from hwbc.workforce.models import Coach, Post
+from hwbc.workforce.models import Coach, Post, User
 from hwbc.workforce.roles import Can
 
 RULE = "training.before_referrals"
@@ -126,8 +126,8 @@ def report(request: Request, as_at: AsAt) -> HttpResponse:
     """Every override, those that run first: for whom, why, on whose approval, and what was taken under it."""
     found = overrides(request.actor, as_at.day, as_at.moment)
     table = Table(found, COLUMNS, request.GET, noun=("override", "overrides"))
-    if shown := [str(row.coach_uuid) for row in table.rows if row.reason]:
-        request.reading.about(request.user, coaches=sorted(set(shown)))
+    if shown := [str(row.coach) for row in table.rows if row.reason]:
+        request.reading.about(cast(User, request.user), coaches=sorted(set(shown)))
     context: dict[str, Any] = {
         "as_at": as_at,
         "table": table,

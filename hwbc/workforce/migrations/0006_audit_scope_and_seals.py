@@ -3,7 +3,6 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-
 # What lines of before were about, as far as they say so: none of a patient is shown to whoever may not see it.
 _BEFORE = """
 update workforce_auditevent set patients = true
@@ -15,38 +14,46 @@ update workforce_auditevent e set coach_id = c.id from workforce_coach c
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('workforce', '0005_deputies_and_suspension'),
+        ("workforce", "0005_deputies_and_suspension"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditSeal',
+            name="AuditSeal",
             fields=[
-                ('sequence', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('event', models.UUIDField(unique=True)),
-                ('hash', models.CharField(max_length=64)),
-                ('sealed_at', models.DateTimeField()),
+                ("sequence", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("event", models.UUIDField(unique=True)),
+                ("hash", models.CharField(max_length=64)),
+                ("sealed_at", models.DateTimeField()),
             ],
         ),
         migrations.AddField(
-            model_name='auditevent',
-            name='coach',
-            field=models.ForeignKey(db_index=False, help_text='The coach whom it is about.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workforce.coach'),
+            model_name="auditevent",
+            name="coach",
+            field=models.ForeignKey(
+                db_index=False,
+                help_text="The coach whom it is about.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="workforce.coach",
+            ),
         ),
         migrations.AddField(
-            model_name='auditevent',
-            name='patients',
-            field=models.BooleanField(default=False, help_text='Whether it is about patients.'),
+            model_name="auditevent",
+            name="patients",
+            field=models.BooleanField(default=False, help_text="Whether it is about patients."),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['-at', '-id'], name='workforce_audit_at'),
+            model_name="auditevent",
+            index=models.Index(fields=["-at", "-id"], name="workforce_audit_at"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(condition=models.Q(('coach__isnull', False)), fields=['coach', '-at'], name='workforce_audit_coach_at'),
+            model_name="auditevent",
+            index=models.Index(
+                condition=models.Q(("coach__isnull", False)), fields=["coach", "-at"], name="workforce_audit_coach_at"
+            ),
         ),
         # Which transaction wrote an event: whether an older one may still come (hwbc/workforce/sealing.py). The
         # application writes none: it is the default of the database.
