@@ -103,13 +103,8 @@ _LISTS = {
 
 # What the page can be narrowed to: code → words, and the codes of events that are meant; ending in a dot, all such.
 READS = (
-    "referral.read",
-    "session.read",
-    "caseload.read",
-    "coach.read_reasons",
-    "coach.read_caseload",
-    "overrides.read",
-)
+    "referral.read", "session.read", "caseload.read", "coach.read_reasons", "coach.read_caseload", "overrides.read",
+)  # fmt: skip
 KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "read": ("Records read", READS),
     "opened": ("Cases opened with a reason", ("case.open",)),
@@ -231,7 +226,7 @@ def readers(actor: Actor, referral: Referral) -> QuerySet[AuditEvent]:
         what__in=("referral.read", "session.read", "case.open"),
         outcome=AuditEvent.Outcome.DONE,
     )
-    return looked.select_related("user", "organisation").order_by("-at", "-id")  # type: ignore[return-value]
+    return looked.select_related("user", "organisation").order_by("-at", "-id")
 
 
 # --- Telling ----------------------------------------------------------------------------------------------------------
@@ -334,7 +329,7 @@ def roles(codes: str) -> str:
 
 
 def _why(facts: Mapping[str, Any]) -> str:
-    needs = facts.get("needs")
+    needs = str(facts.get("needs"))
     if needs in Can.__members__:
         return f": none of their roles lets them {Can[needs].value.replace(' you may ', ' they may ')}"
     code = facts.get("refused")
