@@ -323,7 +323,7 @@ def around(actor: Actor) -> QuerySet[Referral]:
     return Referral.objects.filter(pcn__in=actor.around(Can.SEE_PATIENTS), voided_at=None)
 
 
-def holder(referral: Referral) -> int | None:
+def whose_case(referral: Referral) -> int | None:
     """The coach whose case it is: who has the referral, and of one that nobody has, who had it last."""
     taken = Allocation.objects.filter(referral=referral, voided_at=None)
     latest = taken.order_by(F("ends_on").desc(nulls_first=True), "-starts_on", "-pk")

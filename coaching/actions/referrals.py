@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 
 from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import LATEST, eligible, hold, holder, readiness
+from coaching.queries import LATEST, eligible, hold, readiness
 from coaching.rules import Missing, holds_nhs_number
 from coaching.sentences import missing_piece
 from hwbc.kit.periods import today
@@ -267,7 +267,7 @@ def close(actor: Actor, line: Line, *, referral: Referral, outcome: str, closed_
     if allocation is not None:
         line.end(allocation, None, closed_on)
     line.about(referral, at=referral.pcn_id, outcome=outcome)
-    line.concerns(holder(referral))
+    line.concerns(whose_case(referral))
     return referral
 
 

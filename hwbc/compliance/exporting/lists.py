@@ -404,10 +404,10 @@ CASELOAD = Export(
 
 def _audit(actor: Actor, given: QueryDict, as_at: AsAt) -> Found:
     listing = audit.listed(actor, given)
-    found = list(listing.found)
+    found = trail.tell(actor, list(listing.found))
 
     def rows() -> Iterator[Row]:
-        for told in trail.tell(actor, found):
+        for told in found:
             event = told.event
             yield (
                 f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", told.who, told.role, told.sentence,

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from coaching.models import Referral
-from coaching.queries import holder
+from coaching.queries import whose_case
 from hwbc.compliance import trail
 from hwbc.compliance.exporting.offers import AT_ONCE, Offer
 from hwbc.compliance.forms.audit import DAYS, AuditFilter
@@ -114,4 +114,4 @@ def looked(request: Request, uuid: UUID) -> HttpResponse:
 def may_see_readers(actor: Actor, referral: Referral) -> bool:
     """Whether the actor sees who has looked at a case: who manages the PCN, and the coach who has it or had it last."""
     manages = referral.pcn_id in actor.pcns(Can.SEE_AUDIT) & actor.pcns(Can.SEE_PATIENTS)
-    return manages or holder(referral) in actor.own(Can.SEE_AUDIT)
+    return manages or whose_case(referral) in actor.own(Can.SEE_AUDIT)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from coaching.actions import referrals, sessions
 from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import Case, around, caseload, is_opened, readiness
+from coaching.queries import Case, around, caseload, is_opened, readiness, whose_case
 from coaching.sentences import WARNINGS, missing_piece
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import DEFINITIONS
@@ -138,7 +138,7 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     found = _sessions(actor, row, as_at, mine, opened) if sees else []
     words = any(said.words for said in found)
     latest = holder or (taken[0] if taken else None)
-    whose = latest.row.coach_id if latest else None
+    whose = latest.row.coach_id if latest else whose_case(row)  # a colleague's list of who had it is empty
     manages = row.pcn_id in actor.pcns(Can.SEE_AUDIT) & actor.pcns(Can.SEE_PATIENTS)
     if sees:
         request.reading.about(row, at=row.pcn_id, sessions=len(found), words=words, reason=opened)
