@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 
 from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import LATEST, eligible, hold, readiness
+from coaching.queries import LATEST, eligible, hold, readiness, whose_case
 from coaching.rules import Missing, holds_nhs_number
 from coaching.sentences import missing_piece
 from hwbc.kit.periods import today

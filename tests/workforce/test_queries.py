@@ -70,8 +70,8 @@ def slowly(world: World, user: User) -> walls.Scope:
                 coaches.add(grant.coach_id)
             else:
                 coaches |= {post.coach_id for post in world.posts if post.pcn_id in here}
-    seen = (tuple(sorted(some)) for some in (coaches, pcns, care, nodes, audits, own))
-    return walls.Scope(user.pk, *seen)
+    seen = {"coaches": coaches, "pcns": pcns, "care": care, "nodes": nodes, "audits": audits, "own": own}
+    return walls.Scope(user.pk, **{name: tuple(sorted(some)) for name, some in seen.items()})  # type: ignore[arg-type]
 
 
 def slowly_may(world: World, user: User, can: Can) -> tuple[set[int], set[int], set[int], set[int]]:
