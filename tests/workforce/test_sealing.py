@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
@@ -414,3 +415,37 @@ def test_it_reads_a_few_links_at_a_time(sealed: Cast, monkeypatch: pytest.Monkey
     owner_does("update workforce_auditevent set by = 'x' where id = %s", last.event)
     with found(last, "was altered"):
         verified()
+
+
+# --- Lines of before ------------------------------------------------------------------------------------------------
+
+
+def test_lines_of_before_are_told_whom_they_are_about(live_cast: Cast) -> None:
+    """What the migration says of them: none that is about patients may be shown to whoever may not see those."""
+    migration = import_module("hwbc.workforce.migrations.0006_audit_scope_and_seals")
+    asha = live_cast.coach_asha
+    told = {
+        "referral.allocate": ("coaching.referral", "x", {"coach": str(asha.uuid)}),
+        "session.log": ("coaching.coachingsession", "x", {}),
+        "referral.hand_back_all": ("workforce.coach", str(asha.uuid), {}),
+        "export.caseload": ("caseload.csv", "", {}),
+        "absence.record": ("workforce.absence", "1", {"coach": str(asha.uuid)}),
+        "organisation.add": ("workforce.organisation", str(live_cast.riverside.uuid), {}),
+    }
+    made = {what: AuditEvent(what=what, kind=kind, record=record, facts=facts, by="x")
+            for what, (kind, record, facts) in told.items()}  # fmt: skip
+    with walls.as_owner():
+        for event in made.values():
+            event.save(force_insert=True)
+    owner_does(migration._BEFORE)
+    with walls.lifted("tests"):
+        for event in made.values():
+            event.refresh_from_db()
+    assert {what: event.patients for what, event in made.items()} == {
+        "referral.allocate": True, "session.log": True, "referral.hand_back_all": True, "export.caseload": True,
+        "absence.record": False, "organisation.add": False,
+    }  # fmt: skip
+    assert {what for what, event in made.items() if event.coach_id == asha.pk} == {
+        "referral.allocate", "referral.hand_back_all", "absence.record",
+    }  # fmt: skip
+    assert made["session.log"].coach_id is None
