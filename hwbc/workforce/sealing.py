@@ -8,7 +8,8 @@ nothing: what is not sealed is found again.
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 
@@ -27,27 +28,35 @@ _SAYS = """
        e.facts::text, e.request
 """
 
-# From where on to look: the transaction of the newest link. A number that this server has not come to yet is of another
-# server's life, of which this database is a copy: then everything is looked at, once, and what came along comes first.
-_FINAL = """
-with now as (
-    select pg_snapshot_xmin(pg_current_snapshot()) as oldest, pg_snapshot_xmax(pg_current_snapshot()) as next
-), newest as (
-    select e.xid from workforce_auditseal s join workforce_auditevent e on e.id = s.event
-     order by s.sequence desc limit 1
-), since as (
-    select coalesce((select xid from newest, now where xid < now.next), '0'::xid8) as xid
-)
+_NOW = """
+now as (select pg_snapshot_xmin(pg_current_snapshot()) as oldest, pg_snapshot_xmax(pg_current_snapshot()) as next)
 """
-_UNSEALED = """
+_UNSEALED = "not exists (select from workforce_auditseal s where s.event = e.id)"
+# Events are sealed in the order (xid, at, id), so that the next ones lie behind the newest link.
+_NEWEST = f"""
+with {_NOW}
+select e.xid::text, e.at, e.id
+  from now, workforce_auditseal s join workforce_auditevent e on e.id = s.event
+ where s.sequence = (select max(sequence) from workforce_auditseal) and e.xid < now.next
+"""  # noqa: S608
+_AFTER = "(e.xid, e.at, e.id) > (%s::xid8, %s, %s)"
+_NEXT = f"""
+with {_NOW}
+select {_SAYS}
+  from workforce_auditevent e
+ where {_AFTER} and e.xid < (select oldest from now) and {_UNSEALED}
+ order by e.xid, e.at, e.id limit %s
+"""  # noqa: S608
+# Where there is no such link: none at all, or one with a number that this server has not come to yet. That is of
+# another server's life, of which this database is a copy. Everything is looked at, and what came along goes first.
+_FIRST = f"""
+with {_NOW}
+select {_SAYS}
   from workforce_auditevent e, now
- where e.xid >= (select xid from since) and not exists (select from workforce_auditseal s where s.event = e.id)
-"""
-_NEXT = f"""{_FINAL}
-select {_SAYS} {_UNSEALED} and (e.xid < now.oldest or e.xid >= now.next)
+ where (e.xid < now.oldest or e.xid >= now.next) and {_UNSEALED}
  order by e.xid < now.next, e.xid, e.at, e.id limit %s
-"""
-_TAIL = f"{_FINAL} select count(*), min(at) from (select e.at {_UNSEALED} limit %s) as tail"  # noqa: S608
+"""  # noqa: S608
+_TAIL = "select count(*), min(at) from (select e.at from workforce_auditevent e where {} and {} limit %s) as tail"
 
 _LAST = "select sequence, hash, sealed_at from workforce_auditseal order by sequence desc limit 1"
 
@@ -81,10 +90,22 @@ def link(before: str, sequence: int, sealed_at: datetime, says: Sequence[str | N
     return digest.hexdigest()
 
 
+Place = tuple[str, datetime, UUID]
+
+
+def newest() -> Place | None:
+    """Where the event of the newest link stands in the order; None where everything has to be looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST)
+        found: Place | None = cursor.fetchone()
+        return found
+
+
 def final_events(limit: int) -> list[tuple[str, ...]]:
     """Events that are not sealed and can be, in their order: what each says, its identifier first."""
+    after = newest()
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT, [limit])
+        cursor.execute(*((_NEXT, [*after, limit]) if after else (_FIRST, [limit])))
         return list(cursor.fetchall())
 
 
@@ -119,7 +140,8 @@ class State(NamedTuple):
 def state() -> State:
     """How far sealing has come."""
     with walls.lifted(_REASON), connection.cursor() as cursor:
-        cursor.execute(_TAIL, [MOST_COUNTED])
+        after = newest()
+        cursor.execute(_TAIL.format(_AFTER if after else "true", _UNSEALED), [*(after or ()), MOST_COUNTED])
         return State(last(), Tail(*cursor.fetchone()))
 
 
@@ -157,11 +179,10 @@ select s.sequence, s.event::text, s.hash, s.sealed_at, e.at, {_SAYS}
   from workforce_auditseal s left join workforce_auditevent e on e.id = s.event
  where s.sequence > %s order by s.sequence limit %s
 """  # noqa: S608
-_NEVER = f"""{_FINAL}
-select count(*), min(e.at),
-       (array_agg(e.id::text order by e.xid, e.at) filter (where e.xid < (select xid from since)))[1],
-       (array_agg(e.at::text order by e.xid, e.at) filter (where e.xid < (select xid from since)))[1]
-  from workforce_auditevent e where not exists (select from workforce_auditseal s where s.event = e.id)
+_NEVER = f"select count(*), min(e.at) from workforce_auditevent e where {_UNSEALED}"  # noqa: S608
+_STRAY = f"""
+select e.id::text, e.at::text from workforce_auditevent e
+ where (e.xid, e.at, e.id) < (%s::xid8, %s, %s) and {_UNSEALED} order by e.xid, e.at, e.id limit 1
 """  # noqa: S608
 
 
@@ -200,13 +221,21 @@ def verify(head: str = "") -> Verdict:
         known = known or row.hash == head
     with walls.lifted(_REASON), connection.cursor() as cursor:
         cursor.execute(_NEVER)
-        tail, oldest, stray, of = cursor.fetchone()
-    fault = None
-    if stray is not None:
-        fault = Fault(None, stray, of, "was inserted: events that were written after it are sealed, and it is not")
-    elif not known:
+        tail, oldest = cursor.fetchone()
+        fault = _stray(cursor) if tail else None
+    if fault is None and not known:
         fault = Fault(count, "", None, "is not the end: the hash that was kept is not in the chain, which was cut off")
     return Verdict(fault, count, tail, oldest, before)
+
+
+def _stray(cursor: Any) -> Fault | None:
+    """An event that stands in the order before the newest link, and is not sealed."""
+    if (after := newest()) is None:
+        return None
+    cursor.execute(_STRAY, after)
+    found = cursor.fetchone()
+    says = "was inserted: events that were written after it are sealed, and it is not"
+    return Fault(None, found[0], found[1], says) if found else None
 
 
 def _fault(row: _Row, before: str, expected: int, latest: datetime | None) -> Fault | None:

@@ -137,7 +137,7 @@ def test_positive_control_without_the_wait_the_chain_is_not_in_order(
     sealed: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what is overtaken is not found any more: it is this that the wait is for."""
-    hasty = sealing._NEXT.replace("(e.xid < now.oldest or e.xid >= now.next)", "true")
+    hasty = sealing._NEXT.replace("e.xid < (select oldest from now)", "true")
     assert hasty != sealing._NEXT
     monkeypatch.setattr(sealing, "_NEXT", hasty)
     with Writer(sealed):

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
             "alter table workforce_auditevent drop column xid",
         ),
         migrations.RunSQL(
-            "create index workforce_audit_xid on workforce_auditevent (xid)", "drop index workforce_audit_xid"
+            "create index workforce_audit_xid on workforce_auditevent (xid, at, id)", "drop index workforce_audit_xid"
         ),
         migrations.RunSQL(_BEFORE, migrations.RunSQL.noop),
     ]
