@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from hwbc.kit.mail import send_later
 from hwbc.workforce import actions, factors, sign_in
-from hwbc.workforce.access import Actor
+from hwbc.workforce.access import Actor, actor_of
 from hwbc.workforce.actions import factors as factor_actions
 from hwbc.workforce.models import User
 from hwbc.workforce.queries import accounts_at
@@ -52,7 +52,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
         how = sign_in.by_records(get_authentication_records(request, user))
-        actions.signed_in(themself(user), user=user, how=how.value)
+        actions.signed_in(actor_of(user), user=user, how=how.value)
         keep_session(request, user, how)
         if how in sign_in.RECOVERY:
             left = len(factors.codes_of(user))
@@ -70,7 +70,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         user = request.user
         super().logout(request)
         if isinstance(user, User):
-            actions.signed_out(themself(user), user=user)
+            actions.signed_out(actor_of(user), user=user)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         # allauth's has the host that the browser asked for, port and all: another port would be five more guesses.
