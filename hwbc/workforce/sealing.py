@@ -28,8 +28,18 @@ _SAYS = """
        e.facts::text, e.request
 """
 
+# `oldest`: the oldest transaction that is still at work, of this database. Those of others on the same server write no
+# event, and may last for hours; one of which it is not known whose it is counts as ours.
 _NOW = """
-now as (select pg_snapshot_xmin(pg_current_snapshot()) as oldest, pg_snapshot_xmax(pg_current_snapshot()) as next)
+now as (
+    select coalesce(min(at_work), pg_snapshot_xmax(pg_current_snapshot())) as oldest,
+           pg_snapshot_xmax(pg_current_snapshot()) as next
+      from (select x as at_work from pg_snapshot_xip(pg_current_snapshot()) x
+             where not exists (select from pg_locks l join pg_stat_activity a on a.pid = l.pid
+                                where l.locktype = 'transactionid' and l.granted and l.mode = 'ExclusiveLock'
+                                  and l.transactionid::text::bigint = (x::text::bigint & 4294967295)
+                                  and a.datname <> current_database())) as ours
+)
 """
 _UNSEALED = "not exists (select from workforce_auditseal s where s.event = e.id)"
 # Events are sealed in the order (xid, at, id), so that the next ones lie behind the newest link.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,8 +16,9 @@ from django.utils import timezone
 
 from hwbc.compliance.jobs import work
 from hwbc.workforce import walls
+from hwbc.workforce.factors import code_at
 from hwbc.workforce.models import AuditEvent, User
-from tests.cast import PASSWORD, Cast
+from tests.cast import PASSWORD, SECRET, Cast, with_app
 
 pytestmark = pytest.mark.django_db
 
@@ -31,9 +33,14 @@ def clock() -> Any:
 
 
 def signed_in(user: User) -> Client:
-    """A browser in which somebody has signed in with the form."""
+    """A browser in which somebody has signed in with the form, and with a code of their app."""
+    with_app(user)
     client = Client()
     answer = client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    assert answer.headers["Location"] == reverse("mfa_authenticate")
+    # A code is good once: whoever signs in twice within half a minute has to wait for the next one.
+    cache.clear()
+    answer = client.post(reverse("mfa_authenticate"), {"code": code_at(SECRET)})
     assert answer.status_code == 302
     return client
 

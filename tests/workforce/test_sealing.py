@@ -422,7 +422,7 @@ def test_it_reads_a_few_links_at_a_time(sealed: Cast, monkeypatch: pytest.Monkey
 
 def test_lines_of_before_are_told_whom_they_are_about(live_cast: Cast) -> None:
     """What the migration says of them: none that is about patients may be shown to whoever may not see those."""
-    migration = import_module("hwbc.workforce.migrations.0006_audit_scope_and_seals")
+    migration = import_module("hwbc.workforce.migrations.0009_audit_scope_and_seals")
     asha = live_cast.coach_asha
     told = {
         "referral.allocate": ("coaching.referral", "x", {"coach": str(asha.uuid)}),
