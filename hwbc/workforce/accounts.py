@@ -25,7 +25,7 @@ from hwbc.kit.mail import send_later
 from hwbc.workforce import actions, factors, sign_in
 from hwbc.workforce.access import Actor, actor_of
 from hwbc.workforce.actions import factors as factor_actions
-from hwbc.workforce.models import User
+from hwbc.workforce.models import Demo, User
 from hwbc.workforce.queries import accounts_at
 from hwbc.workforce.sign_in import How
 
@@ -78,7 +78,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if not methods and settings.LOCAL and user.is_authenticated:  # a demo: nobody in it has a password
+        if not methods and settings.LOCAL and Demo.objects.exists():  # nobody in a demo has a password
             methods = [{"id": "demo", "description": "Confirm it in the demo", "url": reverse("demo_confirm")}]
         return methods
 
