@@ -181,6 +181,15 @@ def test_a_session_with_a_password_alone_ends_where_somebody_signs_in_there(cast
     assert is_in(client, cast.lee.user)
 
 
+def test_also_where_the_password_was_shown_meanwhile(cast: Cast, there: Provider) -> None:
+    is_known_as(there, cast.lee.user)
+    back = gone(client := Client(), there)
+    signed_in(client, cast.mo.user, How.PASSWORD)
+    assert client.get(back).headers["Location"] == "/"
+    assert is_in(client, cast.lee.user)
+    assert sign_in.how(client.session) is How.OIDC
+
+
 @pytest.mark.parametrize(
     "claims",
     [
