@@ -140,6 +140,8 @@ def shown_rows(world: World, visitor: Visitor) -> dict[str, set[Any]]:
     own = None if visitor.is_out else world.people[visitor.who].user.pk
 
     def shows(row: Known, by: str) -> bool:
+        if "audit" in row.as_row:
+            return (own is not None and row.user == own) or _in_the_audit(visitor, row)
         if row.as_row:
             theirs = any(at in getattr(visitor, part) for part, at in row.as_row.items() if at and part != "open")
             return theirs or bool(row.as_row["open"]) or (own is not None and row.user == own)
@@ -153,6 +155,14 @@ def shown_rows(world: World, visitor: Visitor) -> dict[str, set[Any]]:
         table: {row.pk for row in world.rows[table] if any(shows(row, by) for by in wall)}
         for table, wall in SHOWN_BY.items()
     }
+
+
+def _in_the_audit(visitor: Visitor, row: Known) -> bool:
+    """What is about a coach, to that coach; the rest to whoever oversees the place, of patients to who cares there."""
+    themself = any(visitor.letters.get(name) == "s" for name in (row.coach, f"{row.coach}+"))
+    if row.as_row["audit"] == "patients":
+        return themself or (row.place in visitor.audits and row.place in visitor.patients)
+    return themself or row.place in visitor.audits or (bool(visitor.audits) and row.coach in visitor.coaches)
 
 
 def said_words(world: World, visitor: Visitor) -> set[str]:
