@@ -174,7 +174,8 @@ def said_words(world: World, visitor: Visitor) -> set[str]:
         if row.user == own and own is not None and "own" in wall:
             return "s"
         if "access" in wall:
-            return "m" if row.place in visitor.access else ""
+            # The audit of what was done about a coach names the grants that were given for them.
+            return "m" if row.place in visitor.access or visitor.letters.get(row.coach) else ""
         if "patients and access" in wall:
             return visitor.letters.get(row.place, "").replace("s", "")
         at = visitor.letters.get(row.place, "")
