@@ -135,6 +135,7 @@ def with_tags(path: Path, name: str, tags: bytes, before: bytes = b"") -> Path:
         (b"</sheetData>", b"<row/><a/>"),
         (b"</row>", b"<x:c/>"),
         (b"</sheetData>", b"<!-- </row> --><a/>"),
+        (b"</sheetData>", b'<row><c a="" b=""/>'),
     ],
 )
 def test_more_cells_than_a_row_has(tmp_path: Path, before: bytes, tag: bytes) -> None:
