@@ -262,7 +262,7 @@ def test_headings_far_to_the_right_do_not_make_every_row_as_wide(tmp_path: Path)
     for path in (far("coach_ref"), far("unknown")):
         book = read(path)
         assert book.unreadable == {"absences"}
-        assert [fault.message for fault in book.faults] == ["There are more than 300 columns. Take out the others."]
+        assert [fault.message for fault in book.faults] == ["There are more than 1,000 columns. Take out the others."]
 
 
 @pytest.mark.parametrize(
