@@ -47,7 +47,7 @@ _TEST = re.compile(r"tests/[\w/]+\.py(::\w+)+")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FILE = re.compile(r"[\w.\-]+(/[\w.\-]+)*/?")
 _ENDING = re.compile(r"\.(py|md|txt|toml|json|yml|js|html|example|dockerignore|npmrc)$|/$|^(Makefile|Dockerfile)$")
-_CAPITALS = re.compile(r"[A-Z][A-Z0-9_]{2,}")
+_CAPITALS = re.compile(r"(?:[A-Z]\w+\.)?([A-Z][A-Z0-9_]{2,})")  # also of a class: Draft.KEPT_FOR
 
 
 def read(document: str) -> str:
@@ -119,7 +119,8 @@ def unknown_files(document: str, text: str) -> list[str]:
 def unknown_settings(text: str) -> list[str]:
     """Names in capitals that nothing in the code gives a value, and no variable of the environment has."""
     there = names_in_capitals()
-    return [span for span in _SPAN.findall(text) if _CAPITALS.fullmatch(span) and span not in there]
+    spans = [_CAPITALS.fullmatch(span) for span in _SPAN.findall(text)]
+    return [span[0] for span in spans if span is not None and span[1] not in there]
 
 
 def unknown_commands(text: str) -> list[str]:
@@ -293,7 +294,7 @@ def test_a_made_up_file_is_caught(text: str) -> None:
 
 
 def test_a_made_up_setting_or_command_is_caught() -> None:
-    assert unknown_settings("`SESSION_IDLE` `DEPUTY_MAY` `NOBODY_SET_THIS`") == ["NOBODY_SET_THIS"]
+    assert unknown_settings("`SESSION_IDLE` `DEPUTY_MAY` `Draft.KEPT_FOR` `NOBODY_SET_THIS`") == ["NOBODY_SET_THIS"]
     assert unknown_commands("`make sabotage` `make nothing` `manage.py invite` `manage.py nothing`") == [
         "make nothing",
         "manage.py nothing",
