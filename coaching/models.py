@@ -23,6 +23,7 @@ class OfPcn(models.Model):
 
     wall = walls.by_pcn()
     read_by = Can.SEE_WORK
+    of_patients = True  # what the audit says of it is for those who may see the PCN's patients
 
     class Meta:
         abstract = True

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from coaching import rules
 from coaching.models import Allocation, Opening, Referral
@@ -322,6 +322,13 @@ def caseload(actor: Actor, coach: int, day: date, known: datetime | None = None)
 def around(actor: Actor) -> QuerySet[Referral]:
     """The referrals of the PCNs where the actor may see patients, theirs or not: what they may open with a reason."""
     return Referral.objects.filter(pcn__in=actor.around(Can.SEE_PATIENTS), voided_at=None)
+
+
+def whose_case(referral: Referral) -> int | None:
+    """The coach whose case it is: who has the referral, and of one that nobody has, who had it last."""
+    taken = Allocation.objects.filter(referral=referral, voided_at=None)
+    latest = taken.order_by(F("ends_on").desc(nulls_first=True), "-starts_on", "-pk")
+    return latest.values_list("coach", flat=True).first()
 
 
 def is_opened(actor: Actor, referral: Referral) -> bool:

@@ -21,6 +21,7 @@ app.autodiscover_tasks(["hwbc.standards", "hwbc.compliance"])
 app.conf.beat_schedule = {
     "heartbeat": {"task": "hwbc.standards.tasks.heartbeat", "schedule": 60.0, "options": {"expires": 55}},
     "checks": {"task": "hwbc.compliance.tasks.checks", "schedule": 120.0, "options": {"expires": 110}},
+    "seal": {"task": "hwbc.compliance.tasks.seal", "schedule": 60.0, "options": {"expires": 55}},
     "jobs": {"task": "hwbc.compliance.tasks.jobs", "schedule": 60.0, "options": {"expires": 55}},
 }
 

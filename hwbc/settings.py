@@ -7,6 +7,7 @@ the embedded servers of `hwbc.embedded` are used, and their sockets lie in `var/
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 import structlog
@@ -66,6 +67,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "crispy_forms",
     "csp",
     "django_structlog",
@@ -279,6 +281,38 @@ MFA_TOTP_ISSUER = SERVICE_NAME
 MFA_KEY = env.str("MFA_KEY", default="") or SECRET_KEY
 MAIL_IN_BACKGROUND = True  # how long a mail server takes tells nobody whether there is an account
 
+# Signing in at an OpenID provider, such as NHSmail (Microsoft Entra): off unless all of these name one.
+OIDC_NAME = env.str("OIDC_NAME", default="")
+OIDC_SERVER_URL = env.str("OIDC_SERVER_URL", default="").rstrip("/")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
+_named = {
+    "OIDC_NAME": OIDC_NAME,
+    "OIDC_SERVER_URL": OIDC_SERVER_URL,
+    "OIDC_CLIENT_ID": OIDC_CLIENT_ID,
+    "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET,
+}
+if any(_named.values()) and not all(_named.values()):
+    _absent = ", ".join(name for name, value in _named.items() if not value)
+    raise ImproperlyConfigured(
+        f"Signing in by OpenID Connect is set in part: {_absent} not set. "
+        "Set all four (.env.example says what each is), or none."
+    )
+_provider = urlsplit(OIDC_SERVER_URL)
+if OIDC_NAME and not (
+    _provider.scheme == "https" or (_provider.scheme == "http" and _provider.hostname in ("127.0.0.1", "localhost"))
+):
+    raise ImproperlyConfigured("OIDC_SERVER_URL has to begin with https://: it is whom this service believes.")
+if len(OIDC_SERVER_URL) > 200:
+    raise ImproperlyConfigured("OIDC_SERVER_URL is too long: 200 characters at most.")
+OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", default=False)
+OIDC_SECOND_FACTOR = env.bool("OIDC_SECOND_FACTOR", default=False)
+OIDC_PHISHING_RESISTANT_AMR = env.list("OIDC_PHISHING_RESISTANT_AMR", default=[])
+# Where the page that begins it may lead: browsers hold the redirect of a form against the page's policy.
+OIDC_ORIGINS = [f"{_provider.scheme}://{_provider.netloc}"] if OIDC_NAME else []
+OIDC_ORIGINS += env.list("OIDC_MORE_ORIGINS", default=[]) if OIDC_NAME else []
+SOCIALACCOUNT_STORE_TOKENS = False
+
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 
 # Seconds (hwbc.workforce.sessions.clock): without a request, in all, and how long before the end a page warns. They can
@@ -317,7 +351,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *OIDC_ORIGINS],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

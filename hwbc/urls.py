@@ -9,6 +9,7 @@ from hwbc import views
 from hwbc.compliance.views import (
     access,
     another_day,
+    audit,
     caseload,
     changes,
     coach,
@@ -93,6 +94,7 @@ urlpatterns = [
     path("referrals/opened", opening.openings, name="openings"),
     path("referrals/<uuid:uuid>/open", opening.open_, name="case_open"),
     path("referrals/<uuid:uuid>", caseload.referral, name="referral"),
+    path("referrals/<uuid:uuid>/looked", audit.looked, name="referral_looked"),
     path("referrals/<uuid:uuid>/allocate", referrals.allocate, name="referral_allocate"),
     path("referrals/<uuid:uuid>/close", caseload.close, name="referral_close"),
     path("referrals/<uuid:uuid>/hand-back", caseload.hand_back, name="referral_hand_back"),
@@ -102,6 +104,8 @@ urlpatterns = [
     path("coaches/<uuid:uuid>/override", overrides.override, name="override"),
     path("overrides", overrides.report, name="overrides"),
     path("overrides/export", exports.export, {"name": "overrides"}, name="overrides_export"),
+    path("audit", audit.audit, name="audit"),
+    path("audit/export", exports.export, {"name": "audit"}, name="audit_export"),
     path("access", access.people, name="access"),
     path("access/invite", access.invite, name="access_invite"),
     path("access/<uuid:uuid>/end", access.end, name="access_end"),
@@ -142,6 +146,8 @@ urlpatterns = [
     path("account/security/codes", security.codes, name="account_codes"),
     path("account/security/codes.txt", security.codes_file, name="account_codes_file"),
     path("account/security/<int:pk>/remove", security.remove_factor, name="account_factor_remove"),
+    path("account/sign-in/provider", security.begin_at_provider, name="account_provider"),
+    path("account/sign-in/provider/back", security.back_from_provider, name="account_provider_back"),
     # allauth's own pages, one by one: nothing that it adds later opens by itself.
     path("account/sign-in", account.login, name="account_login"),
     path("account/sign-out", account.logout, name="account_logout"),

@@ -140,6 +140,19 @@ def more_openings(cast: Cast, count: int) -> None:
             )
 
 
+def more_events(cast: Cast, count: int) -> None:
+    """So many coaches of Riverside more, each with what was done about them; and Mo's looks at Asha's case."""
+    more_people(cast, count)
+    more_looks(cast, count)
+
+
+def more_looks(cast: Cast, count: int) -> None:
+    """So many times that Mo looked at Asha's case."""
+    page = reverse("referral", kwargs=a_case(cast))
+    for _ in range(count):
+        assert cast.mo.client.get(page).status_code == 200
+
+
 def told(cast: Cast, count: int) -> None:
     """More notifications for Mo: the flags of more coaches."""
     more_coaches(cast, count)
@@ -431,6 +444,9 @@ PAGES = [
     Page("case_find", Can.SEE_PATIENTS, visitor=Role.COACH),
     Page("case_open", Can.SEE_PATIENTS, kwargs=a_case, of_riverside=True),
     Page("openings", Can.SEE_OPENED, fill=more_openings),
+    Page("audit", Can.SEE_AUDIT, fill=more_events),
+    Page("audit_export", Can.EXPORT, also=Can.SEE_AUDIT, html=False, fill=more_events),
+    Page("referral_looked", Can.SEE_PATIENTS, kwargs=a_case, fill=more_looks, of_riverside=True),
     Page("override", Can.OVERRIDE, kwargs=a_coach, of_riverside=True),
     Page("overrides", Can.SEE_STANDING, fill=more_overrides),
     Page("access", Can.INVITE, fill=more_people),
@@ -467,6 +483,9 @@ PAGES = [
     Page("account_login", PUBLIC),
     Page("account_logout", PUBLIC, signed_out=302),
     Page("account_inactive", PUBLIC),
+    # No provider is named: there are no such pages (tests/workforce/test_provider.py).
+    Page("account_provider", PUBLIC, html=False, signed_out=404, status=404),
+    Page("account_provider_back", PUBLIC, html=False, signed_out=404, status=404),
     Page("access_sign_in_rules", Can.INVITE, fill=more_places),
     Page("account_reauthenticate", PART_WAY),
     # What they show to whoever is on their way in: tests/workforce/test_factors.py and tests/browser/test_factors.py.

@@ -14,7 +14,7 @@ from coaching.models import Allocation, CoachingSession, Opening, Patient, Refer
 from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, Heartbeat, MonthlyShare, Notification, Standard, StandardNumber
 from hwbc.workforce import walls
-from hwbc.workforce.models import Absence, Coach, Demo, Fact, Grant, Post, User
+from hwbc.workforce.models import Absence, Coach, Demo, Draft, Fact, Grant, Post, User
 from supervision.models import Agreement, Evidence, Meeting, Supervisor
 from tests.cast import Cast
 from training.models import Course, Exemption, Requirement, TrainingRecord
@@ -159,6 +159,9 @@ REFUSED: dict[str, Any] = {
         w.allocation, ends_on=date(2026, 3, 1), end_recorded_at=timezone.now()
     ),
     "coaching_allocation_end_has_its_clock": lambda w: change(w.allocation, ends_on=LATER),
+    "workforce_draft_one_a_form": lambda w: Draft.objects.bulk_create(
+        Draft(user=w.cast.mo.user, address="/", form="F", fields={}) for _ in range(2)
+    ),
     "coaching_opening_once_a_day": lambda w: again(w.opening),
     "coaching_opening_in_the_pcn_of_its_referral": lambda w: again(w.opening, pcn=w.cast.lakeside, day=LATER),
     "workforce_grant_of_a_deputy_ends": lambda w: Grant.objects.filter(user=w.cast.rae.user).update(

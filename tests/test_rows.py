@@ -18,7 +18,9 @@ from tests.cast import Cast
 pytestmark = pytest.mark.django_db
 
 BEHIND_A_WALL: list[Any] = [
-    model for model in apps.get_models() if isinstance(wall := getattr(model, "wall", None), walls.Wall) and wall.shows
+    model
+    for model in apps.get_models()
+    if isinstance(wall := getattr(model, "wall", None), walls.Wall) and wall.shows not in (None, "true")
 ]
 
 

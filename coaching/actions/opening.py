@@ -8,6 +8,7 @@ from django.db.models.fields import CharField
 from django.db.models.functions import Cast
 
 from coaching.models import Allocation, Opening, Referral
+from coaching.queries import whose_case
 from hwbc.kit.periods import today
 from hwbc.standards.actions import tell
 from hwbc.standards.models import Notification
@@ -37,6 +38,7 @@ def open_case(actor: Actor, line: Line, *, referral: Referral, reason: str) -> O
     if opening is None:
         opening = line.insert(Opening(pcn_id=referral.pcn_id, reason=said, **mine))
     line.about(referral, at=referral.pcn_id, opening=str(opening.uuid), again=again)
+    line.concerns(whose_case(referral))
     return opening
 
 

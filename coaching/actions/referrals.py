@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 
 from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import LATEST, eligible, hold, readiness
+from coaching.queries import LATEST, eligible, hold, readiness, whose_case
 from coaching.rules import Missing, holds_nhs_number
 from coaching.sentences import missing_piece
 from hwbc.kit.periods import today
@@ -120,6 +120,7 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
         raise Refused(Can.ALLOCATE)
     facts = {"coach": str(coach.uuid), "day": day.isoformat()}
     line.about(referral, at=referral.pcn_id, **facts)
+    line.concerns(coach.pk)
     if day != today():
         raise ActionRefused("A referral is given to a coach today: not for a day to come or gone by.", "not_today")
     if referral.closed_on is not None:
@@ -156,6 +157,7 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
         )
     gate = {"gate": chosen.readiness.answer.reason, "warnings": allocation.warnings}
     line.about(referral, at=referral.pcn_id, allocation=str(allocation.uuid), **facts, **gate)
+    line.concerns(coach.pk)
     return allocation
 
 
@@ -224,6 +226,7 @@ def hand_back(actor: Actor, line: Line, *, referral: Referral, version: int) -> 
         raise ValidationError("No coach has this referral: it waits already.")
     line.change(referral, version)
     line.about(referral, at=referral.pcn_id, allocation=str(allocation.uuid))
+    line.concerns(allocation.coach_id)
     return line.end(allocation, None, today())
 
 
@@ -243,6 +246,7 @@ def hand_back_all(actor: Actor, line: Line, *, coach: Coach) -> int:
             line.change(referral, None)
             line.end(allocation, None, max(today(), allocation.starts_on))
     line.about(coach, referrals=[str(referral.uuid) for referral in referrals])
+    line.concerns(coach.pk)
     return len(referrals)
 
 
@@ -263,6 +267,7 @@ def close(actor: Actor, line: Line, *, referral: Referral, outcome: str, closed_
     if allocation is not None:
         line.end(allocation, None, closed_on)
     line.about(referral, at=referral.pcn_id, outcome=outcome)
+    line.concerns(whose_case(referral))
     return referral
 
 

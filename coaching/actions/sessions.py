@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 
 from coaching.models import Allocation, CoachingSession, Referral
+from coaching.queries import whose_case
 from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.audit import Line, action
 from hwbc.workforce.recording import Faults, happened, sent_before, stated, tidy
@@ -52,6 +53,7 @@ def void_session(actor: Actor, line: Line, *, session: CoachingSession, because:
     session = _still_there(actor, referral, session, {})
     line.void(session, stated(because))
     line.about(session, at=session.pcn_id, referral=str(referral.uuid))
+    line.concerns(whose_case(referral))
 
 
 @action("session.correct")
@@ -91,6 +93,7 @@ def _record(actor: Actor, line: Line, referral: Referral, uuid: UUID, said: Said
     elif sent.voided_at is not None:
         raise ValidationError(_WITHDRAWN)
     line.about(sent or session, at=referral.pcn_id, referral=str(referral.uuid), again=sent is not None)
+    line.concerns(whose_case(referral))
     return sent or session
 
 

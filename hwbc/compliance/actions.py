@@ -25,6 +25,9 @@ from supervision.actions.access import follow_agreements
 LONGEST_DEPUTY = timedelta(days=366)
 
 
+OF_PATIENTS = ("caseload",)  # lists with what was said to a coach; the others name nobody who is coached
+
+
 @action("export.list", reads=True)
 def record_export(
     actor: Actor,
@@ -44,7 +47,9 @@ def record_export(
     `at`: the place that the file is about, where it is one. `filters`: codes; of a name only that one was searched for.
     """
     line.what = f"export.{name}"
-    line.kind, line.organisation_id = f"{name}.{form}", at
+    line.kind = f"{name}.{form}"
+    line.organisation_id = at or line.organisation_id
+    line.patients = name in OF_PATIENTS
     line.facts = {
         "coaches": coaches,
         "rows": rows,

@@ -16,6 +16,7 @@ SECTIONS: tuple[tuple[str, str, Can | None], ...] = (
     ("overview", "PCNs", Can.SEE_OVERVIEW),
     ("import_new", "Import", Can.IMPORT),
     ("access", "Access", Can.INVITE),
+    ("audit", "Audit", Can.SEE_AUDIT),
     ("notifications", "Notifications", None),
     ("status", "Service status", Can.SEE_STATUS),
 )

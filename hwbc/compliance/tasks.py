@@ -8,6 +8,7 @@ from django.utils import timezone
 from hwbc.compliance.checks import catch_up
 from hwbc.compliance.jobs import work
 from hwbc.standards.queries import LONGEST_RUN
+from hwbc.workforce import sealing
 
 
 @shared_task(time_limit=int(LONGEST_RUN.total_seconds()))
@@ -26,6 +27,12 @@ _LONGEST = 30 * 60  # seconds: a job that takes longer is broken off, and says s
 def job(uuid: str) -> None:
     """Do what somebody asked for. A message that comes twice finds nothing to do."""
     work.do(UUID(uuid))
+
+
+@shared_task
+def seal() -> None:
+    """Every minute: what became final in the audit is sealed. One at a time; what this one leaves, the next takes."""
+    sealing.seal()
 
 
 @shared_task

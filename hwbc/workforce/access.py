@@ -28,6 +28,7 @@ from hwbc.workforce.roles import ASK, GIVES, SUPERVISORS, Can, Role
 from hwbc.workforce.sessions import clock
 
 if TYPE_CHECKING:
+    from hwbc.workforce.audit import Line
     from hwbc.workforce.models import User
 
 P = ParamSpec("P")
@@ -115,6 +116,12 @@ class Actor:
         return tuple(grant for grant in self.grants if grant.stands_in_for is not None)
 
     @property
+    def place(self) -> int | None:
+        """Where they belong: the place of their first role, one of their own right before one as somebody's deputy."""
+        first = min(self.grants, key=lambda grant: grant.stands_in_for is not None, default=None)
+        return first.organisation_id if first else None
+
+    @property
     def by(self) -> str:
         """In which role something is done, as the audit and the history keep it: the roles held, those of somebody
         else's marked; or the job."""
@@ -131,6 +138,8 @@ class Actor:
             care=tuple(sorted(self.around(Can.SEE_PATIENTS))),
             nodes=tuple(sorted(self.nodes(Can.INVITE))),
             by=self.by,
+            audits=tuple(sorted(self.nodes(Can.SEE_AUDIT))),
+            own=tuple(sorted(self.own(Can.SEE_AUDIT))),
         )
 
 
@@ -145,6 +154,7 @@ class Request(HttpRequest):
     session_left: clock.Left  # there where somebody is signed in
     missing: sign_in.Step | None  # what has to be done before anything opens
     passkey_asked: bool  # whether an organisation of whoever has signed in asks for a passkey
+    reading: "Line"  # of a page made with `@reads`: what to say of the record that it shows
 
 
 class Refused(PermissionDenied):

@@ -9,6 +9,7 @@ from allauth.account.authentication import get_authentication_records
 from allauth.account.forms import default_token_generator
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.stages import AuthenticateStage
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -22,9 +23,9 @@ from django.utils import timezone
 
 from hwbc.kit.mail import send_later
 from hwbc.workforce import actions, factors, sign_in
-from hwbc.workforce.access import Actor
+from hwbc.workforce.access import Actor, actor_of
 from hwbc.workforce.actions import factors as factor_actions
-from hwbc.workforce.models import User
+from hwbc.workforce.models import Demo, User
 from hwbc.workforce.queries import accounts_at
 from hwbc.workforce.sign_in import How
 
@@ -51,9 +52,9 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
         how = sign_in.by_records(get_authentication_records(request, user))
-        actions.signed_in(themself(user), user=user, how=how.value)
+        actions.signed_in(actor_of(user), user=user, how=how.value)
         keep_session(request, user, how)
-        if how is How.RECOVERY:
+        if how in sign_in.RECOVERY:
             left = len(factors.codes_of(user))
             messages.warning(
                 request,
@@ -61,11 +62,15 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
                 + (" Make new ones under “Sign-in and security”." if left <= factors.FEW else ""),
             )
 
+    def get_login_stages(self) -> list[str]:
+        own = {"allauth.mfa.stages.AuthenticateStage": "hwbc.workforce.accounts.SecondStep"}
+        return [own.get(stage, stage) for stage in super().get_login_stages()]
+
     def logout(self, request: HttpRequest) -> None:
         user = request.user
         super().logout(request)
         if isinstance(user, User):
-            actions.signed_out(themself(user), user=user)
+            actions.signed_out(actor_of(user), user=user)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         # allauth's has the host that the browser asked for, port and all: another port would be five more guesses.
@@ -73,7 +78,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if not methods and settings.LOCAL and user.is_authenticated:  # a demo: nobody in it has a password
+        if not methods and settings.LOCAL and Demo.objects.exists():  # nobody in a demo has a password
             methods = [{"id": "demo", "description": "Confirm it in the demo", "url": reverse("demo_confirm")}]
         return methods
 
@@ -89,6 +94,14 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         if "ip" in said:
             said["ip"] = sign_in.network(str(said["ip"]))
         send_later(self.render_mail(template_prefix, email, said))
+
+
+class SecondStep(AuthenticateStage):  # type: ignore[misc]
+    """Ours is not asked for where the provider at which somebody has just signed in answers for one."""
+
+    def _should_handle(self, request: HttpRequest) -> bool:
+        how = sign_in.by_records(get_authentication_records(request, self.login.user))
+        return how not in (How.OIDC, How.OIDC_RESISTANT) and bool(super()._should_handle(request))
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]
@@ -140,6 +153,10 @@ _TOLD = {
             "access. Another mail has the link to choose a new password; then you set up a second factor anew."
         ),
     ),
+    "identity_linked": (
+        "New way to sign in",
+        "Your account was opened with {provider} for the first time. From now on you can sign in with that too.",
+    ),
     "sessions_ended": ("You were signed out", "All your sessions were ended by somebody who manages access."),
 }
 
@@ -147,6 +164,7 @@ _TOLD = {
 def tell(user: User, what: str, **facts: str) -> None:
     """Mail somebody that something about how they sign in has changed."""
     subject, sentence = _TOLD[what]
+    sentence = sentence.format(provider=settings.OIDC_NAME)
     context = {"service_name": settings.SERVICE_NAME, "sentence": sentence, "at": timezone.localtime(), **facts}
     text = render_to_string("email/security.txt", context)
     send_later(EmailMessage(f"{subject}: {settings.SERVICE_NAME}", text, None, [user.email]))

@@ -14,12 +14,13 @@ import structlog
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models import F, Q
+from django.http import HttpResponseBase
 from django.utils import timezone
 from psycopg.errors import ExclusionViolation, UniqueViolation
 
 from hwbc.workforce import history
-from hwbc.workforce.access import Actor
-from hwbc.workforce.models import AuditEvent, Fact, Organisation, Period
+from hwbc.workforce.access import Actor, Request, View
+from hwbc.workforce.models import AuditEvent, Coach, Fact, Organisation, Period
 from hwbc.workforce.roles import Can
 from hwbc.workforce.versions import Stale, latest
 
@@ -57,15 +58,27 @@ class Line:
         self.what = what
         self._user_id = actor.user_id
         self.kind = self.record = ""
-        self.organisation_id: int | None = None
+        # Where the record says no place, where the actor belongs: those who oversee that see it.
+        self.organisation_id = self._place = actor.place
+        self.coach_id: int | None = None
+        self.patients = False
         self.facts: dict[str, Any] = {}
 
     def about(self, record: models.Model, at: Organisation | int | None = None, **facts: Any) -> None:
-        """What the action was done to, and where; `facts` are codes and identifiers, never free text."""
+        """What the action was done to, and where; `facts` are codes and identifiers, never free text.
+
+        Which coach it is about, and whether it is about patients, is known by the record, or said by `concerns`.
+        """
         self.kind = record._meta.label_lower
         self.record = str(getattr(record, "uuid", record.pk))
-        self.organisation_id = at.pk if isinstance(at, Organisation) else at
+        self.organisation_id = (at.pk if isinstance(at, Organisation) else at) or self._place
+        self.coach_id = record.pk if isinstance(record, Coach) else getattr(record, "coach_id", None)
+        self.patients = getattr(record, "of_patients", False)
         self.facts = facts
+
+    def concerns(self, coach: int | None, *, patients: bool = True) -> None:
+        """What the record does not say itself: the coach whose case it is, and that it is about patients."""
+        self.coach_id, self.patients = coach, patients
 
     @cached_property
     def now(self) -> datetime:
@@ -155,6 +168,31 @@ def action(
     return decorate
 
 
+def reads(what: str) -> Callable[[View[P]], View[P]]:
+    """The page shows what the audit keeps of who has read it; stands below `@needs`, and is one line a page.
+
+    The view says of what when it has found it (`request.reading.about(record)`). One that shows nothing of the kind,
+    leads elsewhere or finds nothing says nothing, and there is no line.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def shown(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            request.reading = Line(what, request.actor)
+            response = view(request, *args, **kwargs)
+            if request.reading.kind and response.status_code in _SHOWS:
+                _write(request.actor, request.reading)
+            return response
+
+        shown.reads = what  # type: ignore[attr-defined]
+        return shown
+
+    return decorate
+
+
+_SHOWS = (200, 409)  # a page; what somebody else wrote meanwhile, beside what is written now
+
+
 def upkeep(reason: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A write that is nobody's decision and tells nothing of anybody, such as a pulse: a transaction, no audit line."""
 
@@ -190,6 +228,8 @@ def _write(actor: Actor, line: Line, outcome: str = AuditEvent.Outcome.DONE) -> 
         user_id=actor.user_id,
         by=actor.by,
         organisation_id=line.organisation_id,
+        coach_id=line.coach_id,
+        patients=line.patients,
         what=line.what,
         kind=line.kind,
         record=line.record,

@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn import forms as mfa_passkeys
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
@@ -39,6 +40,11 @@ class SignIn(NhsukForm, allauth.LoginForm):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         _label(self, {"login": "E-mail address", "password": "Password"})
         self.fields["login"].widget.attrs["autocomplete"] = "username"
+
+    @property
+    def provider(self) -> str:
+        """The OpenID provider at which one can sign in instead, if there is one."""
+        return str(settings.OIDC_NAME)
 
 
 class AskForPasswordLink(NhsukForm, allauth.ResetPasswordForm):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import Exists, F, Func, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Lower, Upper
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -459,6 +459,10 @@ class AuditEvent(models.Model):
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     by = models.CharField(max_length=300, help_text="The roles held at the time, or the job that acted.")
     organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, related_name="+")
+    coach = models.ForeignKey(
+        Coach, models.PROTECT, null=True, related_name="+", db_index=False, help_text="The coach whom it is about."
+    )
+    patients = models.BooleanField(default=False, help_text="Whether it is about patients.")
     what = models.CharField(max_length=60, help_text="The action's code, such as access.grant.")
     kind = models.CharField(max_length=60, blank=True, help_text="What kind of record it was done to.")
     record = models.CharField(max_length=40, blank=True, help_text="That record's identifier; never a name.")
@@ -466,18 +470,66 @@ class AuditEvent(models.Model):
     facts = models.JSONField(default=dict, help_text="Codes and identifiers only, no free text.")
     request = models.CharField(max_length=40, blank=True, help_text="The request's reference, as in the log.")
 
-    wall = walls.append_only(walls.by_user())
+    # One column more is the database's own: `xid`, the transaction that wrote it (sealing.py).
+
+    objects = Reached.as_manager()
+
+    wall = walls.append_only(walls.audited())
+    read_by = Can.SEE_AUDIT
     history = not_kept("a line is added and never changed: it is history itself")
 
     class Meta:
         ordering = ["-at"]
         indexes = [
+            models.Index(fields=["-at", "-id"], name="workforce_audit_at"),
+            models.Index(fields=["coach", "-at"], condition=Q(coach__isnull=False), name="workforce_audit_coach_at"),
             models.Index(fields=["user", "-at"], name="workforce_audit_user_at"),
             models.Index(fields=["kind", "record", "-at"], name="workforce_audit_record_at"),
         ]
 
     def __str__(self) -> str:
         return f"{self.what} {self.at:%Y-%m-%d %H:%M}"
+
+    @staticmethod
+    def reached_by(actor: "Actor", can: Can) -> Q:
+        """One's own doings; what is about the coach that the actor is; and what was done where they oversee it.
+
+        What was done to a coach, wherever: up to the coach's last day at a PCN of theirs.
+        """
+        places, pcns = actor.nodes(can), actor.pcns(can)
+        there = Post.objects.filter(
+            Q(ends_on=None) | Q(ends_on__gte=OuterRef("at__date")),
+            coach=OuterRef("coach"),
+            pcn__in=pcns,
+            voided_at=None,
+        )
+        to_a_coach = Q(coach__in=actor.coaches(can)) & Q(Exists(there))
+        return (
+            Q(user=actor.user_id)
+            | Q(coach__in=actor.own(can))
+            | (Q(patients=False) & (Q(organisation__in=places) | to_a_coach))
+            | Q(patients=True, organisation__in=pcns & actor.pcns(Can.SEE_PATIENTS))
+        )
+
+
+class AuditSeal(models.Model):
+    """One link of the chain that audit events are sealed into, in the order in which they became final.
+
+    `hash` is made of the link before, the event as it was written, and this row: whoever changes, removes, inserts or
+    moves an event has to make every later link anew, and then the last hash is not the one that was kept elsewhere.
+    """
+
+    sequence = models.BigIntegerField(primary_key=True)
+    # No foreign key: it is what the event was sealed as that counts, and an event that is gone must be missed.
+    event = models.UUIDField(unique=True)
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField()
+
+    wall = walls.Wall("true", "false", (walls.SELECT, walls.INSERT), "says nothing of anybody; written lifted")
+    history = not_kept("a link of the chain is added and never changed; verify_audit names one that was")
+
+    def __str__(self) -> str:
+        return f"seal {self.sequence}"
 
 
 class Change(models.Model):

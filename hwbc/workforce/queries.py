@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
@@ -98,6 +99,12 @@ def reach(user_id: int, day: date) -> tuple[Granted, ...]:
 def accounts_at(email: str) -> list[User]:
     """The account with an address, if there is one: one question, whether there is or not."""
     return list(User.objects.filter(email=email.strip().lower()))
+
+
+def known_at_provider(issuer: str, subject: str) -> User | None:
+    """Whose account it is that somebody at an OpenID provider has opened before."""
+    found = SocialAccount.objects.filter(provider=issuer, uid=subject).select_related("user").first()
+    return found.user if found else None
 
 
 def sessions_of(user_id: int) -> list[SignIn]:

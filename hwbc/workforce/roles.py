@@ -31,6 +31,7 @@ class Can(enum.Enum):
     SEE_WORK = "see the work of a PCN without patients' identities"
     SEE_PATIENTS = "see patients and the coaching they receive"
     SEE_OPENED = "see who opened a case that is not theirs, and why"
+    SEE_AUDIT = "see who did and read what"
     SEE_OVERVIEW = "see the figures of a whole PCN"
     SEE_STATUS = "see whether the service and its background jobs run"
     ACKNOWLEDGE = "acknowledge flags"
@@ -48,7 +49,7 @@ class Can(enum.Enum):
 
 
 _SUPERVISOR = frozenset({Can.SEE_STANDING, Can.RECORD_MEETINGS, Can.EXPORT})  # meetings of their own kind
-_OVERSEES = frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_OVERVIEW, Can.SEE_STATUS, Can.EXPORT})
+_OVERSEES = frozenset({Can.SEE_STANDING, Can.SEE_WORK, Can.SEE_OVERVIEW, Can.SEE_STATUS, Can.SEE_AUDIT, Can.EXPORT})
 _KEEPS_RECORDS = frozenset({Can.RECORD_TRAINING, Can.KEEP_SUPERVISORS, Can.IMPORT})
 
 ALLOWS: dict[Role, frozenset[Can]] = {
@@ -58,6 +59,7 @@ ALLOWS: dict[Role, frozenset[Can]] = {
             Can.SEE_REASONS,
             Can.SEE_WORK,
             Can.SEE_PATIENTS,
+            Can.SEE_AUDIT,
             Can.LOG_SESSIONS,
             Can.END_CASES,
             Can.RECORD_TRAINING,

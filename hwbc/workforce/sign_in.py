@@ -14,6 +14,7 @@ from django.conf import settings
 Session = MutableMapping[str, Any]
 
 _KEY, _NEXT, _CODES = "sign_in", "sign_in_next", "sign_in_codes"
+PROVIDER = "socialaccount"  # allauth's name for signing in at a provider
 SEEN_EVERY = 5 * 60  # seconds: how old "last used" may be
 
 
@@ -25,12 +26,28 @@ class How(StrEnum):
     RECOVERY = "password+recovery"
     PASSWORD_PASSKEY = "password+passkey"  # noqa: S105 - a name
     PASSKEY = "passkey"
-    OIDC = "oidc"
+    OIDC = "oidc"  # at a provider that answers for a second factor
+    OIDC_RESISTANT = "oidc-resistant"  # and for one that cannot be phished
+    OIDC_ALONE = "oidc-alone"  # at a provider that answers for no second factor: as little as a password
+    OIDC_TOTP = "oidc+totp"
+    OIDC_RECOVERY = "oidc+recovery"
+    OIDC_PASSKEY = "oidc+passkey"
     DEMO = "demo"
 
 
 #: Cannot be given away to a page that only looks like ours. A demo has nobody to protect.
-PHISHING_RESISTANT = frozenset({How.PASSKEY, How.PASSWORD_PASSKEY, How.DEMO})
+PHISHING_RESISTANT = frozenset({How.PASSKEY, How.PASSWORD_PASSKEY, How.OIDC_RESISTANT, How.OIDC_PASSKEY, How.DEMO})
+#: Nothing but the first step was shown.
+FIRST_STEP = frozenset({How.PASSWORD, How.OIDC_ALONE})
+RECOVERY = frozenset({How.RECOVERY, How.OIDC_RECOVERY})
+
+_AFTER_PROVIDER = {
+    How.TOTP: How.OIDC_TOTP,
+    How.RECOVERY: How.OIDC_RECOVERY,
+    How.PASSWORD_PASSKEY: How.OIDC_PASSKEY,
+}
+#: Begun at an OpenID provider.
+AT_PROVIDER = frozenset({How.OIDC, How.OIDC_RESISTANT, How.OIDC_ALONE, *_AFTER_PROVIDER.values()})
 
 
 class Step(Enum):
@@ -48,12 +65,21 @@ def begin(session: Session, how: How) -> None:
 
 
 def strengthen(session: Session, how: How) -> None:
-    """More has been shown since the session began."""
+    """More has been shown since the session began: `how` as if it had begun with a password."""
+    how = _with(_begun(session), how)
     session[_KEY] = {"at": time.time(), "seen": 0, "key": "", **session.get(_KEY, {}), "how": how.value}
+
+
+def _with(first: How | None, shown: How) -> How:
+    return _AFTER_PROVIDER.get(shown, shown) if first in AT_PROVIDER else shown
 
 
 def how(session: Mapping[str, Any]) -> How | None:
     """How the session was begun; None where nothing says so, as in one that another program made."""
+    return _begun(session)
+
+
+def _begun(session: Mapping[str, Any]) -> How | None:
     try:
         return How(session.get(_KEY, {}).get("how"))
     except ValueError:
@@ -70,18 +96,25 @@ def by_records(records: Iterable[Mapping[str, Any]]) -> How:
     """How, from what allauth has written down of the steps."""
     found = How.PASSWORD
     for record in records:
-        if record.get("method") != "mfa" or record.get("reauthenticated"):
+        method = record.get("method")
+        if record.get("reauthenticated"):
             continue
-        if record.get("passwordless"):
-            return How.PASSKEY
-        found = {"totp": How.TOTP, "recovery_codes": How.RECOVERY, "webauthn": How.PASSWORD_PASSKEY}[record["type"]]
+        if method == "password":
+            found = How.PASSWORD
+        elif method == PROVIDER:
+            found = How(record["how"])
+        elif method == "mfa":
+            if record.get("passwordless"):
+                return How.PASSKEY
+            shown = {"totp": How.TOTP, "recovery_codes": How.RECOVERY, "webauthn": How.PASSWORD_PASSKEY}
+            found = _with(found, shown[record["type"]])
     return found
 
 
 def missing(session: Mapping[str, Any], passkey_asked: bool) -> Step | None:
     """What this session has to do before anything else opens. `passkey_asked`: by an organisation of the person's."""
     begun = how(session)
-    if begun is None or begun is How.PASSWORD:
+    if begun is None or begun in FIRST_STEP:
         return Step.FACTOR
     if session.get(_CODES):
         return Step.CODES

@@ -3,8 +3,12 @@
 from typing import Any
 from uuid import UUID
 
+import structlog
 from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
+from allauth.account.utils import get_next_redirect_url, perform_login
+from allauth.core.ratelimit import consume_or_429
 from allauth.mfa.adapter import get_adapter as get_factor_adapter
 from allauth.mfa.base.internal.flows import post_authentication
 from allauth.mfa.totp.internal.auth import clear_totp_secret, get_totp_secret
@@ -18,14 +22,16 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hwbc.kit.qr import svg
-from hwbc.workforce import factors, sign_in
-from hwbc.workforce.access import Request, part_way, signed_in
+from hwbc.workforce import factors, oidc, sign_in
+from hwbc.workforce.access import Request, part_way, public, signed_in
 from hwbc.workforce.accounts import go_on, tell, themself
 from hwbc.workforce.actions import factors as actions
 from hwbc.workforce.forms import AddApp, AddPasskey, UsePasskey
 from hwbc.workforce.models import User
 from hwbc.workforce.queries import sessions_of
 from hwbc.workforce.sign_in import How, Step
+
+_log = structlog.get_logger(__name__)
 
 FORM = ("GET", "HEAD", "POST")
 
@@ -48,16 +54,75 @@ def _confirm_first(request: Request, back: str) -> HttpResponse | None:
     """Before second factors change: confirm who it is, unless they have just signed in. None: go on."""
     if request.missing is Step.FACTOR or sign_in.begun_recently(request.session):
         return None
-    if did_recently_reauthenticate(request):
-        return None
     methods = get_adapter(request).get_reauthentication_methods(request.user)
-    return redirect(f"{methods[0]['url']}?{urlencode({'next': reverse(back)})}") if methods else None
+    if methods and did_recently_reauthenticate(request):  # which says yes where there is nothing to ask for
+        return None
+    if methods:
+        return redirect(f"{methods[0]['url']}?{urlencode({'next': reverse(back)})}")
+    if sign_in.how(request.session) not in sign_in.AT_PROVIDER:
+        return None
+    # Neither a password nor a factor of ours: they have signed in at the provider, and do so again.
+    logout(request)
+    messages.warning(request, "Sign in again first: this needs you to have signed in within the last five minutes.")
+    return redirect(f"{reverse('account_login')}?{urlencode({'next': reverse(back)})}")
 
 
 def _onward(request: Request) -> HttpResponse:
     """To what is still missing, then to the page that was asked for; from there on everything opens."""
     step = sign_in.missing(request.session, request.passkey_asked)
     return redirect(step.value) if step else redirect(sign_in.onward(request.session))
+
+
+# --- At an OpenID provider --------------------------------------------------------------------------------------------
+
+
+@public("signing in at the provider that the settings name")
+@require_http_methods(FORM)
+def begin_at_provider(request: Request) -> HttpResponse:
+    """Sends whoever wants to sign in there to the provider."""
+    if not oidc.configured():
+        raise Http404
+    if request.method != "POST":
+        return redirect("account_login")
+    too_many: HttpResponse | None = consume_or_429(request, action="login")
+    if too_many is not None:
+        return too_many
+    if request.actor.user_id is not None:
+        return redirect("home")
+    if request.user.is_authenticated:  # only their password was shown: begin anew
+        logout(request)
+    try:
+        there = oidc.address(request, get_next_redirect_url(request))
+    except oidc.Failed as failure:
+        return _not_signed_in(request, failure)
+    return redirect(there)
+
+
+@public("coming back from the provider that the settings name")
+@require_safe
+def back_from_provider(request: Request) -> HttpResponse:
+    """Signs in whoever the provider says has come back, if they were invited."""
+    if not oidc.configured():
+        raise Http404
+    if request.actor.user_id is not None:
+        return redirect("home")
+    try:
+        identity, next_url = oidc.answer(request)
+        user, first = oidc.account_of(identity)
+    except oidc.Failed as failure:
+        return _not_signed_in(request, failure)
+    if request.user.is_authenticated:
+        logout(request)
+    if first:
+        tell(user, "identity_linked")
+    record_authentication(request, user, **oidc.recorded(identity.how))
+    response: HttpResponse = perform_login(request, user, redirect_url=next_url)
+    return response
+
+
+def _not_signed_in(request: Request, failure: oidc.Failed) -> HttpResponse:
+    _log.warning("oidc_failed", kind=type(failure).__name__, code=failure.code)
+    return render(request, "account/not_signed_in.html", {"sentence": str(failure)}, status=failure.status)
 
 
 # --- Setting up -------------------------------------------------------------------------------------------------------

@@ -124,6 +124,18 @@ def read_only(*walls: Wall, also: str) -> Wall:
     return Wall(f"{also} or {either(*walls).shows}", "false", (SELECT,))
 
 
+def audited() -> Wall:
+    """Who did and read what: one's own doings; what is about a coach, to that coach; the rest to whoever oversees it.
+
+    Overseers (`audits`) see what was done at their places, and to coaches whom they reach, wherever it was done. What
+    concerns patients is shown to those of them alone who may see the patients of that PCN.
+    """
+    at, patients, of = _among("organisation_id", "audits"), _among("organisation_id", "care"), by_coach().shows
+    oversees = "(select current_setting('hwbc.audits')) <> '{}'"
+    others = f"case when patients then {at} and {patients} else {at} or ({of} and {oversees}) end"
+    return Wall(f"{_is_user('user_id')} or {_among('coach_id', 'own')} or {others}", None)
+
+
 def inbox(column: str = "user_id") -> Wall:
     """Anybody may put something in; only whose it is sees it and says that it was read; nobody takes anything out."""
     own = _is_user(column)
@@ -145,6 +157,12 @@ OPEN: dict[str, Wall] = {
     "account_emailaddress": open_to_all("read before anybody is known"),
     "account_emailconfirmation": _CLOSED,
     "mfa_authenticator": open_to_all("asked before anybody is known, to make them known; its secrets are encrypted"),
+    "socialaccount_socialaccount": open_to_all(
+        "who somebody is at an OpenID provider: asked before they are known, to make them known; a link never changes",
+        rights=(SELECT, INSERT, DELETE),
+    ),
+    "socialaccount_socialapp": _CLOSED,
+    "socialaccount_socialtoken": _CLOSED,
     "auth_group": _CLOSED,
     "auth_group_permissions": _CLOSED,
     "auth_permission": _CLOSED,
@@ -157,13 +175,18 @@ OPEN: dict[str, Wall] = {
 
 @dataclass(frozen=True)
 class Scope:
-    """What the database shows: a user's own rows, these coaches', PCNs', PCNs' patients', and access at these nodes."""
+    """What the database shows: a user's own rows, these coaches', PCNs', PCNs' patients', access at these nodes.
+
+    `audits`: the nodes of which, and `own` the coaches about whom, it shows who did what.
+    """
 
     user: int | None = None
     coaches: tuple[int, ...] = ()
     pcns: tuple[int, ...] = ()
     care: tuple[int, ...] = ()
     nodes: tuple[int, ...] = ()
+    audits: tuple[int, ...] = ()
+    own: tuple[int, ...] = ()
     lifts: str | None = field(default=None, repr=False)  # the reason, when the wall is lifted
     by: str = field(default="", repr=False, compare=False)  # the roles held, or the job: for the history
 
@@ -174,7 +197,7 @@ _scope: ContextVar[Scope | None] = ContextVar("hwbc_scope", default=None)
 _TELL = """
 select set_config('role', %s, true), set_config('hwbc.user', %s, true), set_config('hwbc.coaches', %s, true),
        set_config('hwbc.pcns', %s, true), set_config('hwbc.care', %s, true), set_config('hwbc.nodes', %s, true),
-       set_config('hwbc.who', %s, true)
+       set_config('hwbc.audits', %s, true), set_config('hwbc.own', %s, true), set_config('hwbc.who', %s, true)
 """
 
 
@@ -185,10 +208,10 @@ def _array(ids: Sequence[int]) -> str:
 def _tell(scope: Scope | None) -> None:
     """Say to the database, for this transaction, who asks. No scope is '': every walled query then raises."""
     if scope is None:
-        values = ["none", "", "", "", "", "", ""]
+        values = ["none", "", "", "", "", "", "", "", ""]
     else:
         role = LIFTED if scope.lifts else "none"
-        seen = (scope.coaches, scope.pcns, scope.care, scope.nodes)
+        seen = (scope.coaches, scope.pcns, scope.care, scope.nodes, scope.audits, scope.own)
         values = [role, str(scope.user or 0), *map(_array, seen), history.said(scope.user, scope.by)]
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(_TELL, values)

@@ -417,8 +417,10 @@ def test_an_export_is_recorded_once_with_codes_and_counts(filled: Cast, form: st
         assert len(before) == count
         assert (event.what, event.kind, event.outcome) == (f"export.{name}", f"{name}.{form}", "done")
         assert event.user_id == who.user.pk
-        place = filled.riverside.pk if asked else filled.northfield.pk if name == "overrides" else None
-        assert event.organisation_id == place
+        # What the file is about; one's own caseload is about no place, and is told where the coach belongs.
+        place = filled.riverside if asked or name == "caseload" else filled.northfield
+        assert event.organisation_id == place.pk
+        assert event.patients == (name == "caseload")
         about = {"coaches": "Name", "flags": "Name", "overrides": "Coach"}.get(name)
         assert event.facts == {
             "coaches": len({row[about] for row in file.rows}) if about else {"caseload": 1, "overview": 10}.get(name),

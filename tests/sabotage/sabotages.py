@@ -84,8 +84,8 @@ WALLS = [
         (
             Edit(
                 _WALLS,
-                'return Wall(_among(column, "care"), _among(column, "care"))',
-                'return Wall(_among(column, "pcns"), _among(column, "pcns"))',
+                'return _by("care", column)',
+                'return _by("pcns", column)',
             ),
         ),
         _CARE,
@@ -137,7 +137,9 @@ WALLS = [
         "lines of the audit may be changed and removed",
         (
             Edit(
-                _WALLS, 'return Wall(wall.shows, "true", (SELECT, INSERT), wall.why)', 'return Wall(wall.shows, "true")'
+                _WALLS,
+                'return Wall(wall.shows, "true", (SELECT, INSERT), wall.why',
+                'return Wall(wall.shows, "true", ALL, ""',
             ),
         ),
         _TEST_WALLS + "test_the_audit_takes_lines_from_everybody_and_gives_none_back_changed",
@@ -148,8 +150,8 @@ WALLS = [
         (
             Edit(
                 _WALLS,
-                "by_coach()).shows, writes, (SELECT, INSERT, UPDATE), changes=writes)",
-                'by_coach()).shows, "true", (SELECT, INSERT, UPDATE), changes="true")',
+                "return Wall(shown.shows, writes, (SELECT, INSERT, UPDATE), changes=writes,",
+                'return Wall(shown.shows, "true", (SELECT, INSERT, UPDATE), changes="true",',
             ),
         ),
         _TEST_WALLS + "test_nobody_gives_themself_access_whatever_python_forgot",
@@ -219,8 +221,8 @@ REACH = [
         (
             Edit(
                 _REACH,
-                "and g.starts_on <= %(day)s and (g.ends_on is null or g.ends_on >= %(day)s)\n), below",
-                "and g.starts_on <= %(day)s\n), below",
+                "and g.starts_on <= %(day)s and (g.ends_on is null or g.ends_on >= %(day)s)",
+                "and g.starts_on <= %(day)s",
             ),
         ),
         "tests/workforce/test_queries.py::test_the_first_and_the_last_day_of_a_grant_count",
@@ -231,8 +233,8 @@ REACH = [
         (
             Edit(
                 _REACH,
-                "and g.starts_on <= %(day)s and (g.ends_on is null or g.ends_on >= %(day)s)\n), below",
-                "and (g.ends_on is null or g.ends_on >= %(day)s)\n), below",
+                "and g.starts_on <= %(day)s and (g.ends_on is null or g.ends_on >= %(day)s)",
+                "and (g.ends_on is null or g.ends_on >= %(day)s)",
             ),
         ),
         "tests/workforce/test_queries.py::test_the_first_and_the_last_day_of_a_grant_count",
@@ -259,7 +261,13 @@ REACH = [
     Sabotage(
         "care given to the hub",
         "the hub's scope holds the patients of its PCNs",
-        (Edit(_ACCESS, "care=self._anywhere(Can.SEE_PATIENTS)", "care=self._anywhere(Can.SEE_WORK)"),),
+        (
+            Edit(
+                _ACCESS,
+                "care=tuple(sorted(self.around(Can.SEE_PATIENTS)))",
+                "care=tuple(sorted(self.around(Can.SEE_WORK)))",
+            ),
+        ),
         "tests/workforce/test_queries.py::test_a_hub_reaches_no_patients_and_a_supervisor_no_place",
     ),
     Sabotage(
@@ -300,7 +308,7 @@ DOOR = [
     Sabotage(
         "undeclared page opens",
         "the front door lets a page in that declares nothing",
-        (Edit(_ACCESS, "if declaration(view, name) is None:", "if declaration(view, name) is None and False:"),),
+        (Edit(_ACCESS, "if declared is None:", "if False:"),),
         _TEST_ACCESS + "test_a_page_that_declares_nothing_does_not_open",
     ),
     Sabotage(
@@ -405,7 +413,7 @@ ROWS = [
         (
             Edit(
                 "coaching/models.py",
-                'return Q(pcn__in=actor.pcns(can)) | Q(**{f"{cls.referral_path}__in": taken})',
+                "return Q(pcn__in=actor.pcns(can)) | own | _opened(actor, can, cls.referral_path)",
                 "return Q()",
             ),
         ),
@@ -414,7 +422,13 @@ ROWS = [
     Sabotage(
         "for_actor of CoachingSession gives all",
         "a coach reads the sessions of every coach of the PCN",
-        (Edit("coaching/models.py", "return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs))", "return Q()"),),
+        (
+            Edit(
+                "coaching/models.py",
+                "Q(models.Exists(theirs), pcn__in=actor.around(can))",
+                "~Q(pk=None)",
+            ),
+        ),
         "tests/compliance/test_coaching_pages.py::test_a_former_coach_reads_nothing_of_what_came_after_them",
     ),
     Sabotage(
@@ -562,7 +576,7 @@ WRITING = [
         "the action adds a post at a PCN of others",
         (
             Edit(
-                "hwbc/workforce/actions.py",
+                "hwbc/workforce/actions/__init__.py",
                 "    if pcn.pk not in actor.pcns(Can.RECORD):\n        raise Refused(Can.RECORD)\n",
                 "",
             ),
@@ -682,7 +696,7 @@ WRITING = [
         "who may invite gives every role everywhere",
         (
             Edit(
-                "hwbc/workforce/actions.py",
+                "hwbc/workforce/actions/__init__.py",
                 "    if not actor.job and organisation.pk not in actor.gives(role):",
                 "    if False:",
             ),
@@ -694,7 +708,7 @@ WRITING = [
         "access is ended at a place of others",
         (
             Edit(
-                "hwbc/workforce/actions.py",
+                "hwbc/workforce/actions/__init__.py",
                 "    if not actor.job and grant.organisation_id not in actor.nodes(Can.INVITE):",
                 "    if False:",
             ),
@@ -833,5 +847,144 @@ LATER = [
     ),
 ]
 
-SABOTAGES = [*WALLS, *REACH, *DOOR, *ROWS, *WRITING, *LATER]
+_PEOPLE, _OPENING = "tests/compliance/test_people.py::", "tests/compliance/test_opening.py::"
+_SUSPEND, _CASELOAD = "hwbc/compliance/actions.py", "hwbc/compliance/views/caseload.py"
+
+# Whose case it is, who stands in, who leaves; how somebody signed in, and for how long.
+PEOPLE = [
+    Sabotage(
+        "what was said is the PCN's",
+        "a manager reads the notes of every session without a reason",
+        (Edit(_CASELOAD, "opened or any(row.held_on <=", "True or any(row.held_on <="),),
+        _OPENING + "test_what_was_said_is_for_the_coach_and_a_manager_sees_that_it_took_place",
+    ),
+    Sabotage(
+        "an opened case stays open",
+        "a case that was opened with a reason is open for ever",
+        (Edit("coaching/queries.py", "referral=referral, day=today()).exists()", "referral=referral).exists()"),),
+        _OPENING + "test_a_manager_opens_a_case_with_a_reason_to_the_end_of_the_day",
+    ),
+    Sabotage(
+        "an opening in another's name",
+        "the database takes an opening that says that somebody else did it",
+        (
+            Edit(
+                _WALLS,
+                'takes = f"{_is_user(user)} or ({care} and {nodes})", f"{_is_user(user)} and {care}"',
+                'takes = f"{_is_user(user)} or ({care} and {nodes})", care',
+            ),
+        ),
+        _OPENING + "test_the_database_takes_only_ones_own_and_changes_none",
+    ),
+    Sabotage(
+        "openings are the hub's too",
+        "whoever gives access reads why a case was opened, patients or not",
+        (Edit(_WALLS, "or ({care} and {nodes})", "or {nodes}"),),
+        _OPENING + "test_the_database_takes_only_ones_own_and_changes_none",
+    ),
+    Sabotage(
+        "a reason is not asked",
+        "a colleague's case opens without a reason",
+        (Edit("coaching/actions/opening.py", "if len(said) < Opening.SHORTEST_REASON:", "if False:"),),
+        _OPENING + "test_a_reason_that_says_nothing_opens_nothing",
+    ),
+    Sabotage(
+        "a deputy outlives the access",
+        "a deputy goes on when whoever they stand in for has no access any more",
+        (Edit(_REACH, "(b.revoked_at is null and b.starts_on", "(b.starts_on"),),
+        _PEOPLE + "test_reach_itself_ends_a_deputy_whose_principal_has_none_left",
+    ),
+    Sabotage(
+        "a deputy gives access",
+        "whoever stands in for a manager may invite and import",
+        (Edit("hwbc/workforce/roles.py", "ALLOWS[role] - _NOT_FOR_DEPUTIES", "ALLOWS[role]"),),
+        _PEOPLE + "test_a_deputy_does_the_managers_work_and_gives_no_access",
+    ),
+    Sabotage(
+        "a coach's deputy sees the coach",
+        "who looks after the cases sees supervision and absences as well",
+        (
+            Edit(
+                "hwbc/workforce/roles.py",
+                "Role.COACH: frozenset({Can.SEE_WORK,",
+                "Role.COACH: frozenset({Can.SEE_STANDING, Can.SEE_WORK,",
+            ),
+        ),
+        _PEOPLE + "test_a_coachs_deputy_looks_after_the_cases_and_sees_nothing_else_of_the_coach",
+    ),
+    Sabotage(
+        "an untrained deputy",
+        "covering cases goes round the training",
+        (Edit(_SUSPEND, "        _ready(user, starts_on)\n", "        pass\n"),),
+        _PEOPLE + "test_an_untrained_coach_is_nobodys_deputy",
+    ),
+    Sabotage(
+        "a leaver signs in",
+        "suspending ends roles and not the account",
+        (
+            Edit(
+                "hwbc/workforce/actions/__init__.py",
+                "update(is_active=False, suspended_at=timezone.now())",
+                "update(is_active=True)",
+            ),
+        ),
+        _PEOPLE + "test_whoever_leaves_is_out_at_once_and_their_cases_wait",
+    ),
+    Sabotage(
+        "a leaver keeps the cases",
+        "the open cases of whoever leaves wait nowhere",
+        (Edit(_SUSPEND, "hand_back_all(actor, coach=own) if own is not None else 0", "0"),),
+        _PEOPLE + "test_whoever_leaves_is_out_at_once_and_their_cases_wait",
+    ),
+    Sabotage(
+        "the last manager goes",
+        "a PCN is left without anybody who gives access",
+        (Edit("hwbc/workforce/actions/__init__.py", "if not others.exclude(pk__in=ending).exists():", "if False:"),),
+        _PEOPLE + "test_the_last_manager_of_a_pcn_cannot_be_removed",
+    ),
+    Sabotage(
+        "a password is enough",
+        "no second factor is asked for",
+        (Edit(_ACCESS, "request.missing = sign_in.missing(session, request.passkey_asked)", "request.missing = None"),),
+        "tests/workforce/test_factors.py::test_a_password_alone_opens_nothing_but_the_way_to_a_second_factor",
+    ),
+    Sabotage(
+        "an idle session goes on",
+        "nobody is signed out after 15 minutes",
+        (
+            Edit(
+                "hwbc/workforce/sessions/clock.py",
+                "return IDLE if now - seen >= settings.SESSION_IDLE else None",
+                "return None",
+            ),
+        ),
+        "tests/workforce/test_clock.py::test_whoever_does_nothing_for_15_minutes_is_signed_out",
+    ),
+    Sabotage(
+        "nobody confirms",
+        "roles are given in a browser that was left open",
+        (
+            Edit(
+                "hwbc/workforce/sessions/confirm.py",
+                "    if is_recent(request):\n        return None\n    if request.method",
+                "    if True:\n        return None\n    if request.method",
+            ),
+        ),
+        "tests/workforce/test_confirm.py::test_the_end_of_a_role_asks_first",
+    ),
+    Sabotage(
+        "a draft is anybody's",
+        "what somebody typed is shown to whoever signs in next",
+        (
+            Edit(
+                "hwbc/workforce/sessions/drafts.py",
+                "mark is not None and mark.user_id == request.actor.user_id",
+                "mark is not None",
+            ),
+        ),
+        "tests/workforce/test_drafts.py::test_a_form_of_one_person_sent_while_another_is_signed_in_is_the_first_ones",
+    ),
+]
+
+SABOTAGES = [*WALLS, *REACH, *DOOR, *ROWS, *WRITING, *LATER, *PEOPLE]
 BY_NAME = {one.name: one for one in SABOTAGES}

@@ -62,7 +62,7 @@ def test_beat_asks_often_enough_for_the_alarm() -> None:
 
 def test_every_scheduled_job_is_one_and_its_messages_do_not_pile_up() -> None:
     app.loader.import_default_modules()
-    assert set(app.conf.beat_schedule) == {"heartbeat", "checks", "jobs"}
+    assert set(app.conf.beat_schedule) == {"heartbeat", "checks", "seal", "jobs"}
     for job in app.conf.beat_schedule.values():
         assert job["task"] in app.tasks
         assert job["options"]["expires"] < job["schedule"] <= 300  # seconds: "every few minutes"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,8 +16,10 @@ from django.utils import timezone
 
 from hwbc.compliance.jobs import work
 from hwbc.workforce import walls
+from hwbc.workforce.factors import code_at
 from hwbc.workforce.models import AuditEvent, User
-from tests.cast import PASSWORD, Cast
+from tests.cast import PASSWORD, SECRET, Cast, with_app
+from tests.cast import signed_in as somebody_in
 
 pytestmark = pytest.mark.django_db
 
@@ -31,9 +34,14 @@ def clock() -> Any:
 
 
 def signed_in(user: User) -> Client:
-    """A browser in which somebody has signed in with the form."""
+    """A browser in which somebody has signed in with the form, and with a code of their app."""
+    with_app(user)
     client = Client()
     answer = client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    assert answer.headers["Location"] == reverse("mfa_authenticate")
+    # A code is good once: whoever signs in twice within half a minute has to wait for the next one.
+    cache.clear()
+    answer = client.post(reverse("mfa_authenticate"), {"code": code_at(SECRET)})
     assert answer.status_code == 302
     return client
 
@@ -79,6 +87,7 @@ def test_a_new_session_of_the_same_browser_has_clocks_of_its_own(cast: Cast, clo
     clock.shift(timedelta(hours=11))
     assert client.get("/").status_code == 302
     client.post(reverse("account_login"), {"login": cast.mo.user.email, "password": PASSWORD})
+    client.post(reverse("mfa_authenticate"), {"code": code_at(SECRET)})
     clock.shift(timedelta(minutes=14))
     assert client.get("/").status_code == 200
 
@@ -136,8 +145,7 @@ def test_the_session_is_written_once_a_minute_and_not_with_every_page(cast: Cast
 
 
 def test_a_session_without_clocks_gets_them_with_its_first_request(cast: Cast, clock: Any) -> None:
-    client = Client()
-    client.force_login(cast.mo.user)
+    client = somebody_in(Client(), cast.mo.user)
     assert client.get("/").status_code == 200
     clock.shift(timedelta(minutes=16))
     assert client.get("/").status_code == 302

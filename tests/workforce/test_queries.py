@@ -47,6 +47,8 @@ def slowly(world: World, user: User) -> walls.Scope:
     pcns: set[int] = set()
     care: set[int] = set()
     nodes: set[int] = set()
+    audits: set[int] = set()
+    own: set[int] = set()
     for grant in world.grants:
         if grant.user_id != user.pk:
             continue
@@ -58,12 +60,18 @@ def slowly(world: World, user: User) -> walls.Scope:
             care |= here
         if Can.INVITE in may and grant.coach_id is None:
             nodes |= world.below(grant.organisation_id)
+        if Can.SEE_AUDIT in may:
+            if grant.coach_id:
+                own.add(grant.coach_id)
+            else:
+                audits |= world.below(grant.organisation_id)
         if Can.SEE_STANDING in may:
             if grant.coach_id:
                 coaches.add(grant.coach_id)
             else:
                 coaches |= {post.coach_id for post in world.posts if post.pcn_id in here}
-    return walls.Scope(user.pk, tuple(sorted(coaches)), tuple(sorted(pcns)), tuple(sorted(care)), tuple(sorted(nodes)))
+    seen = {"coaches": coaches, "pcns": pcns, "care": care, "nodes": nodes, "audits": audits, "own": own}
+    return walls.Scope(user.pk, **{name: tuple(sorted(some)) for name, some in seen.items()})  # type: ignore[arg-type]
 
 
 def slowly_may(world: World, user: User, can: Can) -> tuple[set[int], set[int], set[int], set[int]]:

@@ -46,7 +46,15 @@ def export(actor: Actor, job: Job, tell: Teller) -> Answer:
 
 Reach = dict[str, list[list[int]]]
 # What decides which rows a file has, and what stands in them.
-_DECIDE = (Can.EXPORT, Can.SEE_STANDING, Can.SEE_OVERVIEW, Can.SEE_WORK, Can.SEE_REASONS, Can.SEE_PATIENTS)
+_DECIDE = (
+    Can.EXPORT,
+    Can.SEE_STANDING,
+    Can.SEE_OVERVIEW,
+    Can.SEE_WORK,
+    Can.SEE_REASONS,
+    Can.SEE_PATIENTS,
+    Can.SEE_AUDIT,
+)
 
 
 def _reach(actor: Actor) -> Reach:

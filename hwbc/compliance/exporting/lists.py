@@ -5,6 +5,7 @@ from the database when a list is found; the words of a row are made when the row
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
 from typing import Any, NamedTuple
 
 from django.forms import ChoiceField
@@ -12,15 +13,17 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from coaching.models import Referral
+from hwbc.compliance import trail
 from hwbc.compliance.as_at import AsAt
 from hwbc.compliance.catalogue import DEFINITIONS, ORDER, STATES, WORST_FIRST, rule_of
 from hwbc.compliance.columns import covers, title
+from hwbc.compliance.forms.audit import AuditFilter
 from hwbc.compliance.forms.coaching import ReferralFilter
 from hwbc.compliance.forms.flags import FlagFilter
 from hwbc.compliance.forms.lists import CoachFilter, ListFilter, PcnFilter
 from hwbc.compliance.queries import Node, Standing, tree
 from hwbc.compliance.sentences import sentence, written
-from hwbc.compliance.views import caseload, coaches, flags, overrides, overview, referrals
+from hwbc.compliance.views import audit, caseload, coaches, flags, overrides, overview, referrals
 from hwbc.kit.exports import DATE, NUMBER, Column, Row
 from hwbc.standards.rules import DUE_SOON, NOT_MET, OVERDUE, Numbers
 from hwbc.workforce.access import Actor
@@ -396,8 +399,49 @@ CASELOAD = Export(
     terms=("caseload",),
 )
 
+# --- The audit --------------------------------------------------------------------------------------------------------
+
+
+def _audit(actor: Actor, given: QueryDict, as_at: AsAt) -> Found:
+    listing = audit.listed(actor, given)
+    found = trail.tell(actor, list(listing.found))
+
+    def rows() -> Iterator[Row]:
+        for told in found:
+            event = told.event
+            yield (
+                f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", told.who, told.role, told.sentence,
+                event.organisation.name if event.organisation else None, event.get_outcome_display(), event.what,
+                event.kind, event.record, event.request, str(event.pk),
+            )  # fmt: skip
+
+    return Found(len(found), rows(), None, (), listing.form)
+
+
+AUDIT = Export(
+    "audit",
+    Can.SEE_AUDIT,
+    "Audit",
+    "One thing that somebody did or read, the newest first.",
+    (
+        Column("When (UTC)", "The moment, in Greenwich time all year round.", width=20),
+        Column("Who", "The person, or the job of the service itself."),
+        Column("Role", "The roles that they held then.", width=28),
+        Column("What", "All of it as a sentence.", width=90),
+        Column("Where", "The place where it was done, or where they belong.", width=32),
+        Column("Outcome", "Whether it was done or refused.", width=12),
+        Column("Code", "What was done, for sorting and for machines.", width=28),
+        Column("Kind of record", "What kind of thing it was done to.", width=28),
+        Column("Record", "That record’s long identifier.", width=38),
+        Column("Request", "The reference of the request, as in the log.", width=38),
+        Column("Event", "The event’s own identifier, as the sealed chain knows it.", width=38),
+    ),
+    _audit,
+    filters=AuditFilter.parameters,
+)
+
 EXPORTS: Mapping[str, Export] = {
-    export.key: export for export in (COACHES, FLAGS, PCNS, REFERRALS, OVERRIDES, CASELOAD)
+    export.key: export for export in (COACHES, FLAGS, PCNS, REFERRALS, OVERRIDES, CASELOAD, AUDIT)
 }
 
 

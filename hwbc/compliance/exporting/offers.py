@@ -13,12 +13,16 @@ AT_ONCE = 5_000  # rows: a larger file is made by the worker
 
 
 class Offer(NamedTuple):
-    """The list of a name as files. `query`: what its address asks for; `each`: what a row is, if not a line."""
+    """The list of a name as files. `query`: what its address asks for; `each`: what a row is, if not a line.
+
+    `beyond`: there are more rows than were counted.
+    """
 
     name: str
     query: str
     rows: int
     each: str = ""
+    beyond: bool = False
 
     @property
     def csv(self) -> str:

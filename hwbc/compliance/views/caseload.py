@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from coaching.actions import referrals, sessions
 from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import Case, around, caseload, is_opened, readiness
+from coaching.queries import Case, around, caseload, is_opened, readiness, whose_case
 from coaching.sentences import WARNINGS, missing_piece
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import DEFINITIONS
@@ -25,7 +25,8 @@ from hwbc.compliance.forms.recording import Entered
 from hwbc.compliance.sentences import written
 from hwbc.kit.tables import Column, Table
 from hwbc.workforce.access import Actor, Request, needs
-from hwbc.workforce.models import Coach
+from hwbc.workforce.audit import reads
+from hwbc.workforce.models import Coach, User
 from hwbc.workforce.roles import Can
 from hwbc.workforce.versions import Stale
 
@@ -56,6 +57,7 @@ def exported(actor: Actor, cases: Mapping[int, list[Case]]) -> list[Case]:
 
 
 @needs(Can.LOG_SESSIONS)
+@reads("caseload.read")
 @require_safe
 @any_day
 def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
@@ -63,6 +65,10 @@ def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
     actor = request.actor
     by_coach = listed(actor, as_at)
     cases = [case for theirs in by_coach.values() for case in theirs]
+    if cases:
+        theirs = [coach for coach, some in by_coach.items() if some]
+        request.reading.about(cast(User, request.user), cases=len(cases))
+        request.reading.concerns(theirs[0] if len(theirs) == 1 else None)
     table = Table(cases, CASE_COLUMNS, request.GET, noun=("open case", "open cases"))
     context: dict[str, Any] = {
         "as_at": as_at,
@@ -109,6 +115,7 @@ class Said(NamedTuple):
 
 
 @needs(Can.SEE_WORK)
+@reads("referral.read")
 @require_safe
 @any_day
 def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
@@ -129,6 +136,13 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     opened = row.pcn_id in actor.around(Can.SEE_PATIENTS) and is_opened(actor, row)
     sees = row.pcn_id in actor.pcns(Can.SEE_PATIENTS) or bool(mine) or opened
     found = _sessions(actor, row, as_at, mine, opened) if sees else []
+    words = any(said.words for said in found)
+    latest = holder or (taken[0] if taken else None)
+    whose = latest.row.coach_id if latest else whose_case(row)  # a colleague's list of who had it is empty
+    manages = row.pcn_id in actor.pcns(Can.SEE_AUDIT) & actor.pcns(Can.SEE_PATIENTS)
+    if sees:
+        request.reading.about(row, at=row.pcn_id, sessions=len(found), words=words, reason=opened)
+        request.reading.concerns(whose)
     table = Table(found, [], request.GET, noun=("session", "sessions"))
     allocates = row.pcn_id in actor.pcns(Can.ALLOCATE)
     context: dict[str, Any] = {
@@ -140,6 +154,7 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "holder": None if closed else holder,
         "taken": taken,
         "sees_sessions": sees,
+        "sees_readers": manages or whose in actor.own(Can.SEE_AUDIT),
         "table": table,
         "opened": opened,
         "may_open": any(not said.words for said in found),
@@ -247,6 +262,7 @@ def log_session(request: Request, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.LOG_SESSIONS)
+@reads("session.read")
 @require_http_methods(["GET", "HEAD", "POST"])
 def correct_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse:
     """What a session should have said: it is withdrawn and recorded anew."""
@@ -268,6 +284,7 @@ def correct_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse
 
 
 @needs(Can.LOG_SESSIONS)
+@reads("session.read")
 @require_http_methods(["GET", "HEAD", "POST"])
 def withdraw_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse:
     """Why a session is withdrawn; it stays readable."""
@@ -294,6 +311,9 @@ def _session(request: Request, referral: Referral, uuid: UUID) -> CoachingSessio
     found: CoachingSession | None = rows.filter(referral=referral, uuid=uuid).first()
     if found is None:
         raise Http404
+    own = request.actor.own(Can.LOG_SESSIONS)
+    request.reading.about(referral, at=referral.pcn_id, session=str(uuid))
+    request.reading.concerns(min(own) if len(own) == 1 else None)
     return found
 
 

@@ -17,6 +17,7 @@ from hwbc.compliance.record import Record, find
 from hwbc.compliance.timeline import timeline
 from hwbc.kit.tables import Column, Table
 from hwbc.workforce.access import Request, needs
+from hwbc.workforce.audit import reads
 from hwbc.workforce.queries import absences
 from hwbc.workforce.roles import Can
 from supervision.models import Meeting
@@ -99,6 +100,7 @@ def supervision(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.SEE_STANDING)
+@reads("coach.read_reasons")
 @require_safe
 @any_day
 def training(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
@@ -106,6 +108,12 @@ def training(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     record = find(request.actor, uuid, as_at)
     found = records(record.parameters)
     nearest = evidence.nearest(found, record.day)
+    given = [
+        (each, each.reason if record.sees(Can.SEE_REASONS, each.starts_on) else "")
+        for each in exemptions(record.parameters)
+    ]
+    if read := sum(bool(reason) for _, reason in given):
+        request.reading.about(record.coach, exemptions=read)
     context = {
         "answers": evidence.training(record, found),
         "nearest": nearest,
@@ -115,15 +123,13 @@ def training(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
              _mark(each.enrolled_on, each))
             for each in found
         ],
-        "exemptions": [
-            (each, each.reason if record.sees(Can.SEE_REASONS, each.starts_on) else "")
-            for each in exemptions(record.parameters)
-        ],
+        "exemptions": given,
     }  # fmt: skip
     return _show(request, record, "coach_training", context)
 
 
 @needs(Can.SEE_STANDING)
+@reads("coach.read_reasons")
 @require_safe
 @any_day
 def employment(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
@@ -137,6 +143,8 @@ def employment(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
          evidence.pauses(each, record), evidence.joined(each), _mark(each.starts_on, each))
         for each in absences(record.parameters)
     ]  # fmt: skip
+    if kinds_shown := sum(bool(kind) for _, kind, *_ in away):
+        request.reading.about(record.coach, absences=kinds_shown)
     context = {
         "employments": list(joined.values()),
         "absences": away,
@@ -146,6 +154,7 @@ def employment(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.SEE_WORK)
+@reads("coach.read_caseload")
 @require_safe
 @any_day
 def caseload(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
@@ -157,6 +166,9 @@ def caseload(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "care": record.places(Can.SEE_PATIENTS) if record.sees(Can.SEE_PATIENTS, record.day) else [],
     }
     found = taken(parameters)
+    if parameters["care"] and found:
+        request.reading.about(record.coach, referrals=len(found))
+        request.reading.concerns(record.coach.pk)
     columns = [*REFERRAL_COLUMNS, CONTACTS] if parameters["care"] else REFERRAL_COLUMNS
     table = Table(found, columns, request.GET, noun=("referral", "referrals"))
     context = {
@@ -171,17 +183,21 @@ def caseload(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.SEE_STANDING)
+@reads("coach.read_reasons")
 @require_safe
 @any_day
 def history(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     """What was written down, and when."""
     record = find(request.actor, uuid, as_at)
-    return _show(
-        request,
-        record,
-        "coach_history",
-        {"table": timeline(record, request.GET), "changes_href": record.href("coach_changes")},
-    )
+    table = timeline(record, request.GET)
+    reasons = [row for row in table.rows if row.what in _WITH_REASONS and record.sees(Can.SEE_REASONS, row.on_day)]
+    if reasons:
+        request.reading.about(record.coach, entries=len(reasons))
+    context = {"table": table, "changes_href": record.href("coach_changes")}
+    return _show(request, record, "coach_history", context)
+
+
+_WITH_REASONS = ("absence", "absence_end", "exemption")
 
 
 def _show(request: Request, record: Record, page: str, context: dict[str, Any]) -> HttpResponse:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from hwbc.compliance.demo import actions, queries
 from hwbc.compliance.demo.workbook import workbook
 from hwbc.kit.exports import XLSX, file_name, xlsx_response
-from hwbc.workforce.access import Actor, Request, public, to_sign_in
+from hwbc.workforce.access import Request, actor_of, public, to_sign_in
 from hwbc.workforce.accounts import keep_session
 from hwbc.workforce.sessions import confirm as confirming
 from hwbc.workforce.sign_in import How
@@ -64,7 +64,7 @@ def demo(request: Request) -> HttpResponse:
             raise Http404
         request.session.flush()  # whoever was signed in before, nothing of theirs is left
         login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-        actions.signed_in(Actor(user.pk, user.name), user=user)
+        actions.signed_in(actor_of(user), user=user)
         keep_session(request, user, How.DEMO)
         confirming.note(request)
         return redirect("home")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -21,6 +21,8 @@ from hwbc.compliance.trends import TELLING, Trend
 from hwbc.standards.queries import last_checks, unread_count
 from hwbc.standards.rules import DUE_SOON, MET, NOT_MET, OVERDUE, RED
 from hwbc.workforce.access import Actor, Request, signed_in
+from hwbc.workforce.audit import reads
+from hwbc.workforce.models import User
 from hwbc.workforce.roles import ASK, Can, Role
 
 CASES = 5  # of a coach's own on this page; the others are a link away
@@ -35,6 +37,7 @@ _OWED: dict[Role, tuple[str, ...]] = {
 
 
 @signed_in
+@reads("caseload.read")
 @require_safe
 @any_day
 def home(request: Request, as_at: AsAt) -> HttpResponse:
@@ -49,6 +52,9 @@ def home(request: Request, as_at: AsAt) -> HttpResponse:
         context |= _oversight(actor, seen, standings, as_at) if actor.can(Can.SEE_OVERVIEW) else {}
         context |= _supervision(actor, seen, standings)
         context |= _own(actor, seen, standings, as_at)
+    if cases := context.get("cases"):
+        request.reading.about(cast(User, request.user), cases=len(cases))
+        request.reading.concerns(context["me"].pk)
     if as_at.form.errors:
         context["form"] = as_at.form
     return render(request, "compliance/home.html", context)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -29,7 +29,8 @@ from hwbc.kit.tables import Column, Table
 from hwbc.standards.queries import Asked
 from hwbc.standards.rules import Numbers
 from hwbc.workforce.access import Actor, Request, needs
-from hwbc.workforce.models import Coach, Post
+from hwbc.workforce.audit import reads
+from hwbc.workforce.models import Coach, Post, User
 from hwbc.workforce.roles import Can
 
 RULE = "training.before_referrals"
@@ -118,12 +119,15 @@ def exported(actor: Actor, as_at: AsAt, found: list[Override] | None = None) -> 
 
 
 @needs(Can.SEE_STANDING)
+@reads("overrides.read")
 @require_safe
 @any_day
 def report(request: Request, as_at: AsAt) -> HttpResponse:
     """Every override, those that run first: for whom, why, on whose approval, and what was taken under it."""
     found = overrides(request.actor, as_at.day, as_at.moment)
     table = Table(found, COLUMNS, request.GET, noun=("override", "overrides"))
+    if shown := [str(row.coach) for row in table.rows if row.reason]:
+        request.reading.about(cast(User, request.user), coaches=sorted(set(shown)))
     context: dict[str, Any] = {
         "as_at": as_at,
         "table": table,

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods
 from hwbc.kit import broker
 from hwbc.standards.actions import ask_worker
 from hwbc.standards.queries import CHECKED_BY, STALE_AFTER, ledger, pulse
+from hwbc.workforce import sealing
 from hwbc.workforce.access import Request, needs
 from hwbc.workforce.roles import Can
 
@@ -32,5 +33,6 @@ def status(request: Request) -> HttpResponse:
             "ledger": ledger(now),
             "checked_by": f"{CHECKED_BY:%-I%p}".lower(),
             "now": now,
+            "sealing": sealing.state(),
         },
     )

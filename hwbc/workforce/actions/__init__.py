@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from hwbc.kit.periods import today
+from hwbc.workforce import sealing
 from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.actions.factors import set_password as set_password
 from hwbc.workforce.audit import Line, action, upkeep
-from hwbc.workforce.models import Absence, Coach, Grant, Organisation, Post, User
+from hwbc.workforce.models import Absence, AuditSeal, Coach, Grant, Organisation, Post, User
 from hwbc.workforce.recording import (
     Faults,
     anew,
@@ -429,3 +430,27 @@ def void_absence(actor: Actor, line: Line, *, absence: Absence, because: str, ve
     pcn = reached(actor, Can.RECORD, absence.coach, absence.starts_on)
     withdraw(actor, line, absence, because, version)
     line.about(absence, at=pcn, coach=str(absence.coach.uuid))
+
+
+# --- Sealing the audit ----------------------------------------------------------------------------------------------
+
+
+@upkeep("the chain of the audit's own events, which tells nothing of anybody")
+def seal_events(*, limit: int) -> int:
+    """Seal the next events that have become final, so many at most; answers how many. None while another does it.
+
+    The walls are lifted by the caller.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"select pg_try_advisory_xact_lock({sealing.LOCK}), clock_timestamp()")
+        mine, now = cursor.fetchone()
+    if not mine:
+        return 0
+    before = sealing.last()
+    seals, sequence, hash_ = [], before.sequence, before.hash
+    for says in sealing.final_events(limit):
+        sequence += 1
+        hash_ = sealing.link(hash_, sequence, now, says)
+        seals.append(AuditSeal(sequence=sequence, event=says[0], hash=hash_, sealed_at=now))
+    AuditSeal.objects.bulk_create(seals)
+    return len(seals)

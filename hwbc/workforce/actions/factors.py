@@ -8,6 +8,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.utils import decrypt
 from allauth.mfa.webauthn.internal.auth import WebAuthn
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db.models import F
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from hwbc.workforce import factors, walls
 from hwbc.workforce.access import Actor, Refused, actor_of
-from hwbc.workforce.audit import Line, action, upkeep
+from hwbc.workforce.audit import ActionRefused, Line, action, upkeep
 from hwbc.workforce.models import Organisation, SignIn, User
 from hwbc.workforce.roles import Can
 
@@ -142,6 +143,29 @@ def _wait_for(user: User) -> None:
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
+# --- Who somebody is at an OpenID provider ----------------------------------------------------------------------------
+
+
+@action("account.link")
+def link(actor: Actor, line: Line, *, user: User, issuer: str, subject: str) -> bool:
+    """Whoever the issuer knows as `subject` opens this account from now on; the caller has their verified address.
+
+    An account is linked once: an address that has gone to somebody else opens nothing. Returns whether it is new.
+    Raises ValidationError.
+    """
+    _is_theirs(actor, user)
+    _wait_for(user)
+    line.about(user)
+    if not User.objects.filter(pk=user.pk, is_active=True).exists():
+        raise ActionRefused("This account is closed.", "closed")
+    there = SocialAccount.objects.filter(user_id=user.pk, provider=issuer).first()
+    if there is not None and there.uid != subject:
+        raise ActionRefused("Somebody else at this provider opens this account.", "linked")
+    if there is None:
+        line.insert(SocialAccount(user_id=user.pk, provider=issuer, uid=subject, extra_data={}))
+    return there is None
+
+
 # --- Sessions ---------------------------------------------------------------------------------------------------------
 
 
@@ -228,8 +252,9 @@ def start_password_reset(actor: Actor, line: Line, *, user: User) -> None:
 
 @action("account.reset_factors")
 def reset_factors(actor: Actor, line: Line, *, user: User) -> None:
-    """Take all second factors from somebody who has lost theirs, and the password with them: whoever knows only that
-    could set up their own. All sessions end; the link that is mailed (`accounts.mail_password_link`) begins anew.
+    """Take all second factors from somebody who has lost theirs, and with them the password and the link to an OpenID
+    provider: whoever has only one of those could set up their own. All sessions end; the link that is mailed
+    (`accounts.mail_password_link`) begins anew.
 
     The page that calls it asks first to confirm who one is. Raises ValidationError, and Refused.
     """
@@ -238,6 +263,8 @@ def reset_factors(actor: Actor, line: Line, *, user: User) -> None:
     removed = Authenticator.objects.filter(user_id=user.pk)
     line.about(user, at=at, factors=removed.exclude(type=factors.CODES).count())
     removed.delete()
+    linked = SocialAccount.objects.filter(user_id=user.pk)
+    linked._raw_delete(linked.db)  # delete() would look for its tokens, in a table that is closed: none are kept
     user.set_unusable_password()
     user.save(update_fields=["password"])
     _end(user)

@@ -23,6 +23,7 @@ from hwbc.workforce.actions import (
     void_absence,
     void_post,
 )
+from hwbc.workforce.audit import reads
 from hwbc.workforce.models import Absence, Coach, Post
 from hwbc.workforce.queries import employers, places
 from hwbc.workforce.roles import Can
@@ -207,10 +208,11 @@ def new_absence(request: Request, uuid: UUID) -> HttpResponse:
 
 
 @needs(CAN)
+@reads("coach.read_reasons")
 @require_http_methods(WRITES)
 def finish_absence(request: Request, uuid: UUID, pk: int) -> HttpResponse:
     """The last day of an absence."""
-    actor, absence = request.actor, _absence(request.actor, uuid, pk)
+    actor, absence = request.actor, _absence(request, uuid, pk)
     entry = _absence_entry("Set the last day of an absence", absence.coach, told(absence, *_ABSENCE_SAYS))
     if (instead := gone(request, absence, entry.href, lambda now: _url("absence_end", now))) is not None:
         return instead
@@ -226,10 +228,11 @@ def finish_absence(request: Request, uuid: UUID, pk: int) -> HttpResponse:
 
 
 @needs(CAN)
+@reads("coach.read_reasons")
 @require_http_methods(WRITES)
 def withdraw_absence(request: Request, uuid: UUID, pk: int) -> HttpResponse:
     """Void an absence that never was."""
-    absence = _absence(request.actor, uuid, pk)
+    absence = _absence(request, uuid, pk)
     explains = "For an absence that never was. One that is over is ended instead."
     return withdrawal(
         request,
@@ -245,8 +248,9 @@ def _absence_entry(heading: str, coach: Coach, says: list[tuple[str, str]] | Non
     return Entry(heading, [coach], PAGE, "absences", says or [], explains)
 
 
-def _absence(actor: Actor, uuid: UUID, pk: int) -> Absence:
-    found: Absence = row_of(Absence, actor, CAN, "starts_on", coach__uuid=uuid, pk=pk)
+def _absence(request: Request, uuid: UUID, pk: int) -> Absence:
+    found: Absence = row_of(Absence, request.actor, CAN, "starts_on", coach__uuid=uuid, pk=pk)
+    request.reading.about(found)
     return found
 
 

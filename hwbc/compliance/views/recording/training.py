@@ -17,6 +17,7 @@ from hwbc.compliance.forms.recording import (
 from hwbc.compliance.sentences import written
 from hwbc.compliance.views.recording.entry import Entry, Said, answer, coach_of, filled, gone, row_of, told, withdrawal
 from hwbc.workforce.access import Actor, Request, needs
+from hwbc.workforce.audit import reads
 from hwbc.workforce.models import Coach
 from hwbc.workforce.queries import registers
 from hwbc.workforce.roles import Can
@@ -157,10 +158,11 @@ def exempt(request: Request, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.OVERRIDE)
+@reads("coach.read_reasons")
 @require_http_methods(["GET", "HEAD", "POST"])
 def end_exempt(request: Request, uuid: UUID) -> HttpResponse:
     """End an exemption earlier."""
-    actor, exemption = request.actor, _exemption(request.actor, uuid)
+    actor, exemption = request.actor, _exemption(request, uuid)
     explains = "It can end earlier than approved. For more time, record another exemption with its own reason."
     entry = _exemption_entry("Set the last day of an exemption", exemption.coach, _told(exemption), explains)
     if (instead := gone(request, exemption, entry.href, _exemption_end_url)) is not None:
@@ -177,10 +179,11 @@ def end_exempt(request: Request, uuid: UUID) -> HttpResponse:
 
 
 @needs(Can.OVERRIDE)
+@reads("coach.read_reasons")
 @require_http_methods(["GET", "HEAD", "POST"])
 def withdraw_exempt(request: Request, uuid: UUID) -> HttpResponse:
     """Void an exemption that nobody approved."""
-    exemption = _exemption(request.actor, uuid)
+    exemption = _exemption(request, uuid)
     explains = "For an exemption that nobody approved. One that is no longer needed is ended instead."
     return withdrawal(
         request,
@@ -204,8 +207,9 @@ def _told(exemption: Exemption) -> list[tuple[str, str]]:
     return before + told(exemption, *names)
 
 
-def _exemption(actor: Actor, uuid: UUID) -> Exemption:
-    found: Exemption = row_of(Exemption, actor, Can.OVERRIDE, "starts_on", uuid=uuid)
+def _exemption(request: Request, uuid: UUID) -> Exemption:
+    found: Exemption = row_of(Exemption, request.actor, Can.OVERRIDE, "starts_on", uuid=uuid)
+    request.reading.about(found)
     return found
 
 
