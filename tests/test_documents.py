@@ -18,7 +18,7 @@ SECURITY, SAFETY, PROTECTION = "docs/security.md", "docs/clinical-safety.md", "d
 DOCUMENTS = (SECURITY, SAFETY, PROTECTION)
 
 # The requirements of levels 1 and 2 of the OWASP ASVS 5.0.0, by section: how many there are, as they are numbered there
-# from 1. Those of level 3 come after them. Chapters 10 (OAuth) and 17 (WebRTC) are one row each.
+# from 1. Those of level 3 come after them.
 LEVELS_1_AND_2 = {
     "1.1": 2, "1.2": 9, "1.3": 11, "1.4": 3, "1.5": 2,
     "2.1": 3, "2.2": 3, "2.3": 4, "2.4": 1,
@@ -29,6 +29,7 @@ LEVELS_1_AND_2 = {
     "7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 2, "7.6": 2,
     "8.1": 2, "8.2": 3, "8.3": 1, "8.4": 1,
     "9.1": 3, "9.2": 4,
+    "10.1": 2, "10.2": 2, "10.5": 5,
     "11.1": 2, "11.2": 3, "11.3": 3, "11.4": 4, "11.5": 1, "11.6": 1,
     "12.1": 3, "12.2": 2, "12.3": 4,
     "13.1": 1, "13.2": 5, "13.3": 2, "13.4": 5,
@@ -36,12 +37,13 @@ LEVELS_1_AND_2 = {
     "15.1": 3, "15.2": 3, "15.3": 7,
     "16.1": 1, "16.2": 5, "16.3": 4, "16.4": 3, "16.5": 3,
 }  # fmt: skip
-WHOLE_CHAPTERS = ("10", "17")
+WHOLE = ("10.3", "10.4", "10.6", "10.7", "17")  # sections and a chapter of what is not here
 KINDS = ("Test:", "Control:", "Does not apply:", "Not met yet:")
 
 LIKELIHOODS = ("Very low", "Low", "Medium", "High", "Very high")
 SEVERITIES = ("Minor", "Significant", "Considerable", "Major", "Catastrophic")
 
+_NUMBER = r"\d+(\.\d+){0,2}"
 _SPAN = re.compile(r"`([^`\n]+)`")
 _TEST = re.compile(r"tests/[\w/]+\.py(::\w+)+")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -141,7 +143,7 @@ def rows_of(text: str, first: str) -> list[list[str]]:
 def unanswered(text: str) -> list[str]:
     """Rows of requirements without exactly one answer, or whose answer names nothing that could be looked at."""
     found = []
-    for row in rows_of(text, r"\d+(\.\d+\.\d+)?"):
+    for row in rows_of(text, _NUMBER):
         if len(row) != 3:
             found.append(f"{row[0]} has {len(row)} cells")
             continue
@@ -165,8 +167,8 @@ def wrong_numbers(text: str) -> list[str]:
     """Requirements of levels 1 and 2 without exactly one row."""
     wanted = [f"{section}.{n}" for section, count in LEVELS_1_AND_2.items() for n in range(1, count + 1)]
     part = text.partition("### Of level 3")[0]
-    rows = [row[0] for row in rows_of(part, r"\d+(\.\d+\.\d+)?")]
-    wanted += WHOLE_CHAPTERS
+    rows = [row[0] for row in rows_of(part, _NUMBER)]
+    wanted += WHOLE
     return sorted({*wanted} ^ {*rows}) + sorted({row for row in rows if rows.count(row) > 1})
 
 
