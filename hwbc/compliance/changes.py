@@ -65,6 +65,7 @@ _NAMES: Mapping[str, str] = {
     "workforce.organisation": "select id, name from workforce_organisation where true",
     "workforce.user": "select id, name from workforce_user where true",
     "workforce.coach": "select id, name from workforce_coach where true",
+    "workforce.grant": "select g.id, u.name from workforce_grant g join workforce_user u on u.id = g.user_id",
     "supervision.supervisor": "select id, name from supervision_supervisor where true",
     "training.course": "select id, title from training_course where true",
     "coaching.referral": "select id, coalesce(nullif(reference, ''), uuid::text) from coaching_referral"

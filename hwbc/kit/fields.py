@@ -51,6 +51,9 @@ class DateInput(forms.Widget):
         return value if isinstance(value, DateParts) else DateParts("", "", "")
 
 
+_MOST_DIGITS = 20  # that are looked at: a number of more is out of range already
+
+
 class DateField(forms.Field):
     """A date typed in three parts. Its errors name the parts that are wrong, in `params["parts"]`."""
 
@@ -76,8 +79,9 @@ class DateField(forms.Field):
         missing = [part for part, text in zip(DATE_PARTS, value, strict=True) if not text]
         if missing:
             raise self.error(f"must include a {' and '.join(missing)}", missing)
-        # str.isdecimal lets the digits of all scripts through, and int() reads them all.
-        numbers = {part: int(text) if text.isdecimal() else 0 for part, text in zip(DATE_PARTS, value, strict=True)}
+        # str.isdecimal lets the digits of all scripts through, and int() reads them all: of a few, not of thousands.
+        typed = zip(DATE_PARTS, value, strict=True)
+        numbers = {part: int(text[:_MOST_DIGITS]) if text.isdecimal() else 0 for part, text in typed}
         wrong = [part for part, last in (("day", 31), ("month", 12)) if not 1 <= numbers[part] <= last]
         if not value.year.isdecimal():
             wrong.append("year")

@@ -386,7 +386,9 @@ class Grant(Named):
     role = models.CharField(max_length=30, choices=Role)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="grants")
     coach = models.ForeignKey(Coach, models.PROTECT, null=True, blank=True, related_name="grants")
-    deputises = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="deputies")
+    deputises = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="deputies", verbose_name="stands in for"
+    )
     starts_on = models.DateField()
     ends_on = models.DateField(null=True, blank=True)
     granted_at = models.DateTimeField(default=timezone.now, editable=False)

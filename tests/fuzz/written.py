@@ -128,7 +128,7 @@ ANYBODYS = {"django_session"}  # written by every page that says something
 OPEN = {
     "workforce_user": {"access_invite"},
     "supervision_supervisor": {"agreement_new", "access_invite"},
-    "standards_run": set[str](),
+    "standards_heartbeat": {"status"},
     "hwbc_cache": {"account_login", "account_reset_password", "account_reauthenticate", "account_change_password"},
     "account_emailaddress": {"access_invite"},
 }

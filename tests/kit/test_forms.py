@@ -246,6 +246,8 @@ def test_a_date_is_read_from_its_parts(parts):
         (("15", "3", "²6"), "Date of meeting must be a real date", {"year"}),
         (("15", "3", "26"), "Date of meeting must have a year of 4 numbers", {"year"}),
         (("15", "3", "20266"), "Date of meeting must have a year of 4 numbers", {"year"}),
+        (("15", "3", "9" * 5_000), "Date of meeting must have a year of 4 numbers", {"year"}),
+        (("9" * 5_000, "3", "2026"), "Date of meeting must be a real date", {"day"}),
         (("-1", "3", "2026"), "Date of meeting must be a real date", {"day"}),
     ],
 )

@@ -100,6 +100,9 @@ WHO = {
 }
 SIGNED_OUT = ("shut", "out")  # to the service they are nobody
 
+# Where somebody oversees more than the PCNs, each with all that is below.
+AUDITS_AT = {"lee": ["Northfield"], "sue": ["Southmoor"], "iris": ["ICB"], "ann": ["Northfield"]}
+
 # What lies below a place, for the column "access".
 BELOW = {
     "ICB": ("Northfield", "Southmoor"),
@@ -124,6 +127,12 @@ class Visitor:
     def anywhere(self) -> str:
         """Every letter that they have."""
         return "".join(self.letters.values())
+
+    @property
+    def audits(self) -> frozenset[str]:
+        """The places of which they see who did and read what: a whole PCN's, a hub's, and what lies below."""
+        places = {place for place in PLACES if set(self.letters[place]) & set("mtda")}
+        return frozenset().union(*map(_below, {*places, *AUDITS_AT.get(self.who, ())}))
 
     @property
     def is_out(self) -> bool:
@@ -227,6 +236,7 @@ PAGES = [
     Row("meetings_new", "lch", FORM),
     Row("import_new", "mt", FORM),
     Row("import_template", "mt", READ),
+    Row("audit", WORK, READ),
     # Files of the lists: whoever may not see the list does not get its file.
     Row("coaches_export", STANDING, GET),
     Row("flags_export", STANDING, GET),
@@ -234,6 +244,7 @@ PAGES = [
     Row("overview_export", STANDING, GET, inside=OVERSEES),
     Row("referrals_export", STANDING, GET, inside=WORK),
     Row("caseload_export", STANDING, GET, inside="s"),
+    Row("audit_export", STANDING, GET, inside=WORK),
     Row("export_ask", STANDING, POST, sent=404),  # of which list: none is named
     # One coach. Whoever sees how a coach stands reads all of it, but for the work.
     Row("coach", STANDING, READ, "coach"),
@@ -281,6 +292,7 @@ PAGES = [
     Row("meeting_withdraw", "lch", FORM, "meeting", not_theirs="ch"),
     # Work: a coach's own cases, where they have access today; a PCN's, for whoever manages or oversees it.
     Row("referral", WORK, READ, "case", colleague=302),  # to say why
+    Row("referral_looked", "smd", READ, "case"),  # who has looked at it
     # Whoever cares at the PCN opens a case that is not theirs with a reason.
     Row("case_find", "smd", FORM),
     Row("case_open", "smd", FORM, "anybody's"),
@@ -320,6 +332,9 @@ PAGES = [
     Row("account_codes", SIGNED_IN, FORM, read=302, sent=302),
     Row("account_codes_file", SIGNED_IN, READ, read=404),
     Row("account_factor_remove", SIGNED_IN, FORM, "factor", sent=302),
+    # No provider is named: there are no such pages.
+    Row("account_provider", PUBLIC, (), public=dict.fromkeys(FORM, (404, 404))),
+    Row("account_provider_back", PUBLIC, (), public=dict.fromkeys(READ, (404, 404))),
     # Accounts: the library's pages.
     Row("mfa_authenticate", PUBLIC, (), public=_ELSEWHERE),
     Row("mfa_login_webauthn", PUBLIC, (), public=_ELSEWHERE | {
@@ -419,7 +434,7 @@ SHOWN_BY = {
     "workforce_draft": ("own",),
     "workforce_signin": ("own",),
     "standards_notification": ("own",),
-    "workforce_auditevent": ("own",),
+    "workforce_auditevent": ("as the audit",),
 }
 # Anybody may add to these, for others too: it is how somebody is told, and how it is known who did what.
 ADDED_TO_BY_ALL = ("standards_notification", "workforce_auditevent")

@@ -140,6 +140,8 @@ def shown_rows(world: World, visitor: Visitor) -> dict[str, set[Any]]:
     own = None if visitor.is_out else world.people[visitor.who].user.pk
 
     def shows(row: Known, by: str) -> bool:
+        if "audit" in row.as_row:
+            return (own is not None and row.user == own) or _in_the_audit(visitor, row)
         if row.as_row:
             theirs = any(at in getattr(visitor, part) for part, at in row.as_row.items() if at and part != "open")
             return theirs or bool(row.as_row["open"]) or (own is not None and row.user == own)
@@ -155,6 +157,14 @@ def shown_rows(world: World, visitor: Visitor) -> dict[str, set[Any]]:
     }
 
 
+def _in_the_audit(visitor: Visitor, row: Known) -> bool:
+    """What is about a coach, to that coach; the rest to whoever oversees the place, of patients to who cares there."""
+    themself = any(visitor.letters.get(name) == "s" for name in (row.coach, f"{row.coach}+"))
+    if row.as_row["audit"] == "patients":
+        return themself or (row.place in visitor.audits and row.place in visitor.patients)
+    return themself or row.place in visitor.audits or (bool(visitor.audits) and row.coach in visitor.coaches)
+
+
 def said_words(world: World, visitor: Visitor) -> set[str]:
     """The words that pages may show to the visitor, by the first column."""
     own = None if visitor.is_out else world.people[visitor.who].user.pk
@@ -164,7 +174,8 @@ def said_words(world: World, visitor: Visitor) -> set[str]:
         if row.user == own and own is not None and "own" in wall:
             return "s"
         if "access" in wall:
-            return "m" if row.place in visitor.access else ""
+            # The audit of what was done about a coach names the grants that were given for them.
+            return "m" if row.place in visitor.access or visitor.letters.get(row.coach) else ""
         if "patients and access" in wall:
             return visitor.letters.get(row.place, "").replace("s", "")
         at = visitor.letters.get(row.place, "")

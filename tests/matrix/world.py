@@ -23,7 +23,7 @@ from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, Job, MonthlyShare, Notification
 from hwbc.workforce import actions, walls
 from hwbc.workforce.actions.factors import begin_session
-from hwbc.workforce.models import Absence, Change, Coach, Grant, Organisation, Post
+from hwbc.workforce.models import Absence, AuditEvent, Change, Coach, Grant, Organisation, Post
 from hwbc.workforce.roles import Role
 from hwbc.workforce.sessions.actions import hold
 from supervision.actions.access import give_access
@@ -366,7 +366,7 @@ _WORDS = {"workforce_coach": ("uuid", "name", "email"), "coaching_patient": ("uu
 
 def walled() -> dict[str, type[models.Model]]:
     """Every table with a wall, as the models declare it."""
-    tables = {table for table, wall in walls.declared().items() if wall.shows is not None}
+    tables = {table for table, wall in walls.declared().items() if wall.shows not in (None, "true")}
     return {model._meta.db_table: model for model in apps.get_models() if model._meta.db_table in tables}
 
 
@@ -393,6 +393,8 @@ def _known(world: World, model: type[models.Model]) -> list[Known]:
             as_row = {"coaches": by_coach.get(row.coach, ""), "work": by_place.get(row.pcn, ""),
                       "patients": by_place.get(row.care, ""), "access": by_place.get(row.node, "")}  # fmt: skip
             as_row["open"] = "open" if row.is_open else ""
+        if isinstance(row, AuditEvent):
+            as_row = {"audit": "patients" if row.patients else "no patients"}
         user = row.holder if isinstance(row, Change) else getattr(row, "user_id", None)
         known.append(Known(row.pk, coach, place, user, said, both or frozenset({coach}), as_row))
     return known

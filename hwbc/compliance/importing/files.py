@@ -31,6 +31,7 @@ Cells = tuple[Any, ...]
 _OLD_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, and the envelope of a file with a password
 _ROW = re.compile(rb"<(/?)(?:[\w.-]+:)?row(?=[\s/>])[^<>]*>")
 _PIECE = 1_000_000
+_LONGEST_TAG = 10_000
 _END_OF_DIRECTORY = b"PK\x05\x06"
 
 
@@ -183,10 +184,15 @@ def _check_parts(file: IO[bytes], name: str) -> None:
         raise NotImportable(f"{shown(name)} is damaged. Save it anew as XLSX.") from None
 
 
+def _tags(data: bytes, start: int = 0, end: int | None = None) -> int:
+    """How many tags there are; four attributes count as one."""
+    return data.count(b"<", start, end) + data.count(b"=", start, end) // 4
+
+
 def _fits(stream: IO[bytes], most: int) -> bool:
     tags = 0
     while tags <= most and (piece := stream.read(_PIECE)):
-        tags += piece.count(b"<")
+        tags += _tags(piece)
     return tags <= most
 
 
@@ -204,16 +210,16 @@ def _sheet_fits(stream: IO[bytes]) -> bool:
             return False
         at, first = 0, first and not data
         for found in _ROW.finditer(data):
-            count = data.count(b"<", at, found.start())
+            count = _tags(data, at, found.start())
             tags, beside = (tags + count, beside) if in_row else (tags, beside + count)
-            if tags > MOST_TAGS or beside > MOST_TAGS:
+            if tags > MOST_TAGS or beside > MOST_TAGS or found.end() - found.start() > _LONGEST_TAG:
                 return False
             at = found.end()
             if found[1]:
                 in_row, tags = False, 0
             elif not found[0].endswith(b"/>"):
                 in_row = True
-        count = data.count(b"<", at)
+        count = _tags(data, at)
         tags, beside = (tags + count, beside) if in_row else (tags, beside + count)
         if tags > MOST_TAGS or beside > MOST_TAGS:
             return False

@@ -20,7 +20,7 @@ Progress = Callable[[str, int, int | None], None]  # sheet, rows read so far, of
 Mapped = Mapping[str, Mapping[str, str]]
 EVERY = 5_000  # rows between two reports of progress
 _MOST_SEEN = 50_000
-_MOST_HEADINGS = 300  # blank ones with them: each of them costs time in every row
+_MOST_HEADINGS = 1_000  # blank ones with them: each of them costs time in every row
 # On the sheet that is not imported: it outlives every spreadsheet program, which other marks in a file do not.
 DEMO_MARK = "This is the workbook of a demo: everything and everybody in it is invented."
 _MARKED_WITHIN = 20  # rows
@@ -159,7 +159,7 @@ def _plan(book: Workbook, sheet: Sheet, titles: list[str]) -> list[int | None] |
     names = [column.name for column in sheet.columns]
     faults, before = book.faults, book.faults.count
     if len(titles) > _MOST_HEADINGS:
-        faults.add(sheet.name, 1, "", f"There are more than {_MOST_HEADINGS} columns. Take out the others.")
+        faults.add(sheet.name, 1, "", f"There are more than {_MOST_HEADINGS:,} columns. Take out the others.")
         return None
     for place, title in enumerate(titles):
         if title and title not in names:

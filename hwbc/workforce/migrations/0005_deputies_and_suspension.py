@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="deputies",
+                verbose_name="stands in for",
                 to="workforce.grant",
             ),
         ),
