@@ -46,7 +46,7 @@ from supervision.actions.access import give_access
 from supervision.actions.agreements import agree, end_agreement
 from supervision.models import Agreement, Evidence, Meeting, Supervisor
 from tests import facts
-from tests.cast import SETUP, Cast, CoachFactory, Person, person, register
+from tests.cast import SETUP, Cast, CoachFactory, Person, person, register, signed_in
 from tests.coaching.work import do
 from tests.compliance import bringing
 from tests.facts import ago
@@ -747,7 +747,7 @@ def walk(world: World, who: str, where: dict[str, list[str]], seen: Seen) -> Non
     client = Client(raise_request_exception=False)
     person = world.people[who]
     if person is not None:
-        client.force_login(person.user)
+        signed_in(client, person.user)
     for name, some in where.items():
         for address in some:
             for number, asked in enumerate(variants(name)):

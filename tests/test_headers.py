@@ -135,6 +135,15 @@ def test_what_goes_wrong_says_it_too(
     assert wrong(answer) == []
 
 
+def test_trace_is_answered_by_nobody(cast: Cast) -> None:
+    """No page takes it or sends back what came with it; health is well, whatever is asked of it."""
+    for page in PAGES:
+        visitor = cast.person(page.visitor).client
+        answer = visitor.generic("TRACE", page.url(cast), headers={"x-canary": "canary-trace"})
+        assert answer.status_code in ((200,) if page.name.startswith("health_") else (302, 405)), page.name
+        assert b"canary-trace" not in answer.content + str(answer.headers).encode(), page.name
+
+
 def test_static_files_say_it_and_may_be_kept(client: Client) -> None:
     manifest = json.loads((Path(settings.STATIC_ROOT) / "staticfiles.json").read_text())["paths"]
     for name in ("css/hwbc.css", "js/hwbc.js", "js/session.js", "js/drafts.js", "favicon.svg"):

@@ -23,7 +23,7 @@ from hwbc.workforce.access import Actor, needs
 from hwbc.workforce.models import AuditEvent, Coach, Organisation, Reached, User
 from hwbc.workforce.roles import Can
 from tests import markup
-from tests.cast import PASSWORD, SETUP, Cast
+from tests.cast import PASSWORD, SETUP, Cast, signed_in
 from tests.compliance import bringing
 from tests.compliance.recording import day
 from tests.need_to_know import (
@@ -245,7 +245,7 @@ def pages_that_fail():
 @pytest.mark.usefixtures("pages_that_fail")
 def test_no_error_page_and_no_line_about_it_repeats_what_was_typed_or_who_is_there(cast: Cast) -> None:
     client, other = Client(raise_request_exception=False), Client(enforce_csrf_checks=True)
-    client.force_login(cast.asha.user)
+    signed_in(client, cast.asha.user)
     coach, said, query = reverse("coach", kwargs={"uuid": cast.coach_asha.uuid}), {"note": ANSWER}, f"?name={ANSWER}"
     taken = _grant_that_follows(cast)
     with logged() as lines:
@@ -287,7 +287,7 @@ def _grant_that_follows(cast: Cast) -> str:
 def test_the_search_of_the_log_finds_what_is_in_it(cast: Cast) -> None:
     """The control: with exceptions told in their own words, the log has what somebody typed."""
     client = Client(raise_request_exception=False)
-    client.force_login(cast.asha.user)
+    signed_in(client, cast.asha.user)
     for page in ("breaks", "raises"):
         with logged(structlog.processors.format_exc_info) as lines:
             client.post(f"/{page}", {"note": ANSWER})

@@ -347,7 +347,7 @@ class FrontDoor:
             drafts.settle(request, response.status_code)
         if request.user.is_authenticated:
             clock.begin(request)
-        elif request.actor.user_id is not None:
+        elif request.actor.user_id is not None or _signs_out(request):
             # Signed out with this request: nothing of theirs stays in a browser that others use too.
             response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
 
@@ -379,6 +379,12 @@ class FrontDoor:
             record_refusal(request.actor, exception.can, page)
             return render(request, "403.html", {"reason": exception.reason, "ask": exception.ask}, status=403)
         return None
+
+
+def _signs_out(request: Request) -> bool:
+    """Whether this is somebody signing out who was in, also where a second factor was still missing."""
+    match = request.resolver_match
+    return match is not None and match.url_name == "account_logout" and hasattr(request, "session_left")
 
 
 def _note_use(user: "User", session: Any) -> None:
