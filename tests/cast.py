@@ -13,6 +13,7 @@ from typing import Any
 import factory
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY, TOTP
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
@@ -115,6 +116,17 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # of everybody's authenticator app
 def with_app(user: User) -> Authenticator:
     """Somebody has an authenticator app, since before they signed in: no session ends by it."""
     return TOTP.activate(user, SECRET).instance
+
+
+def came_in(client: Client, user: User, after: str = "") -> Any:
+    """Somebody signs in with the form and a code of their app; the answer to the code, which leads to `after`."""
+    if not Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
+        with_app(user)
+    told = {"login": user.email, "password": PASSWORD, **({"next": after} if after else {})}
+    answer = client.post(reverse("account_login"), told)
+    assert answer.headers["Location"] == reverse("mfa_authenticate")
+    cache.clear()  # a code is good once, and half a minute is long in a test
+    return client.post(reverse("mfa_authenticate"), {"code": code_at(SECRET)})
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,32 @@ TABLE: dict[str, Who | str] = {
     "auth.Permission.name": _LIBRARY,
     "contenttypes.ContentType.app_label": _LIBRARY,
     "contenttypes.ContentType.model": _LIBRARY,
+    "mfa.Authenticator.data": "encrypted, and shown to nobody: tests/workforce/test_factors.py",
+    "mfa.Authenticator.type": _CODE,
+    **dict.fromkeys(("socialaccount.SocialAccount.provider", "socialaccount.SocialAccount.uid"), _KEY),
+    "socialaccount.SocialAccount.extra_data": "empty: nothing that a provider says is kept",
+    **dict.fromkeys(
+        (
+            *(
+                f"socialaccount.SocialApp.{name}"
+                for name in ("client_id", "key", "name", "provider", "provider_id", "secret", "settings")
+            ),
+            "socialaccount.SocialToken.token",
+            "socialaccount.SocialToken.token_secret",
+        ),
+        "a library's own table, closed to the application",
+    ),
+    "workforce.AuditSeal.hash": _KEY,
+    **dict.fromkeys((f"workforce.Change.{name}" for name in ("by", "kind", "op", "what")), _CODE),
+    "workforce.Change.request": _KEY,
+    "workforce.Change.said": "as the row that was changed, texts by their length: tests/workforce/test_history.py",
+    **dict.fromkeys((f"workforce.Draft.{name}" for name in ("address", "form", "token")), _KEY),
+    "workforce.Draft.fields": "its writer's alone: tests/workforce/test_drafts.py",
+    "workforce.SignIn.how": _CODE,
+    **dict.fromkeys(
+        (f"workforce.SignIn.{name}" for name in ("device", "network", "session_key")),
+        "the person's own, on their own page: tests/workforce/test_sessions.py",
+    ),
     "sessions.Session.session_data": NOBODY,
     "sessions.Session.session_key": NOBODY,
 }

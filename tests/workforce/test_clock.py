@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,7 +17,7 @@ from hwbc.compliance.jobs import work
 from hwbc.workforce import walls
 from hwbc.workforce.factors import code_at
 from hwbc.workforce.models import AuditEvent, User
-from tests.cast import PASSWORD, SECRET, Cast, with_app
+from tests.cast import PASSWORD, SECRET, Cast, came_in
 from tests.cast import signed_in as somebody_in
 
 pytestmark = pytest.mark.django_db
@@ -35,14 +34,8 @@ def clock() -> Any:
 
 def signed_in(user: User) -> Client:
     """A browser in which somebody has signed in with the form, and with a code of their app."""
-    with_app(user)
     client = Client()
-    answer = client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
-    assert answer.headers["Location"] == reverse("mfa_authenticate")
-    # A code is good once: whoever signs in twice within half a minute has to wait for the next one.
-    cache.clear()
-    answer = client.post(reverse("mfa_authenticate"), {"code": code_at(SECRET)})
-    assert answer.status_code == 302
+    assert came_in(client, user).status_code == 302
     return client
 
 
@@ -124,7 +117,7 @@ def test_staying_signed_in_is_a_post_and_gives_the_whole_time_again(cast: Cast, 
 
 def test_staying_needs_the_token_of_a_page(cast: Cast) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(cast.mo.user)
+    somebody_in(client, cast.mo.user)
     assert client.post(reverse("session")).status_code == 403
 
 

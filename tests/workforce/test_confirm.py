@@ -15,7 +15,7 @@ from hwbc.workforce.checks import pages
 from hwbc.workforce.models import Grant, User
 from hwbc.workforce.roles import Role
 from hwbc.workforce.sessions import confirm
-from tests.cast import PASSWORD, Cast
+from tests.cast import PASSWORD, Cast, came_in, signed_in
 from tests.kit.html import parse_page
 from tests.pages import a_grant, an_export, more_coaches
 from tests.typed import Values, opened, values
@@ -35,7 +35,7 @@ def clock() -> Any:
 def mo(cast: Cast, clock: Any) -> Client:
     """A browser in which Mo signed in six minutes ago."""
     client = Client()
-    client.post(reverse("account_login"), {"login": cast.mo.user.email, "password": PASSWORD})
+    came_in(client, cast.mo.user)
     clock.shift(timedelta(minutes=6))
     return client
 
@@ -94,7 +94,7 @@ def test_a_confirmation_holds_for_five_minutes(cast: Cast, mo: Client, clock: An
 
 def test_a_confirmation_is_one_persons(cast: Cast, mo: Client, few: None) -> None:
     confirmed(mo, mo.get(reverse("coaches_export")))
-    mo.force_login(cast.lee.user)
+    signed_in(mo, cast.lee.user)
     assert mo.get(reverse("coaches_export")).headers["Location"].startswith(CONFIRM)
 
 
@@ -186,7 +186,7 @@ def test_another_password_asks_first_and_keeps_none(cast: Cast, mo: Client) -> N
 
 def test_whoever_has_just_signed_in_is_not_asked(cast: Cast, few: None) -> None:
     client = Client()
-    client.post(reverse("account_login"), {"login": cast.mo.user.email, "password": PASSWORD})
+    came_in(client, cast.mo.user)
     assert client.get(reverse("coaches_export")).status_code == 200
 
 
@@ -198,7 +198,9 @@ def test_the_way_on_leads_nowhere_else(cast: Cast, to: str) -> None:
 
 def test_every_page_that_changes_roles_asks_first() -> None:
     asks = {pattern.name for _, pattern in pages() if hasattr(pattern.callback, "confirms")}
-    assert asks == {"access_invite", "access_end", "export_ask"}
+    assert asks == {
+        "access_invite", "access_end", "access_deputy", "access_suspend", "access_restore", "access_help", "export_ask",
+    }  # fmt: skip
 
 
 def test_a_role_that_is_given_is_the_same_with_and_without_being_asked(cast: Cast) -> None:

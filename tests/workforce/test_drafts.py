@@ -17,7 +17,7 @@ from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.models import Draft, User
 from hwbc.workforce.sessions import actions, drafts
-from tests.cast import PASSWORD, Cast
+from tests.cast import Cast, came_in, signed_in
 from tests.compliance.recording import day
 from tests.pages import a_case, a_post
 from tests.typed import Values, drafted, opened, values
@@ -35,7 +35,7 @@ def form(cast: Cast) -> str:
 
 
 def sign_in(client: Client, user: User, after: str) -> Any:
-    return client.post(LOGIN, {"login": user.email, "password": PASSWORD, "next": after})
+    return came_in(client, user, after)
 
 
 def typed(client: Client, form: str) -> Values:
@@ -86,7 +86,7 @@ def test_what_is_sent_after_the_time_out_is_there_again_after_signing_in(cast: C
 
 def test_the_same_after_signing_out_in_another_tab_though_the_cookies_are_gone(cast: Cast, form: str) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(cast.asha.user)
+    signed_in(client, cast.asha.user)
     sent = typed(client, form)
     client.post(reverse("account_logout"), {"csrfmiddlewaretoken": sent["csrfmiddlewaretoken"]})
     client.cookies.clear()
@@ -99,7 +99,7 @@ def test_the_same_after_signing_out_in_another_tab_though_the_cookies_are_gone(c
 
 def test_a_stale_token_keeps_what_was_typed_and_says_so(cast: Cast, form: str) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(cast.asha.user)
+    signed_in(client, cast.asha.user)
     sent = typed(client, form) | {"csrfmiddlewaretoken": "a" * 64}
     answer = client.post(form, sent)
     assert answer.status_code == 403
@@ -108,7 +108,7 @@ def test_a_stale_token_keeps_what_was_typed_and_says_so(cast: Cast, form: str) -
     assert f'href="{form}"' in page
     assert sessions() == 0
     easy = Client()
-    easy.force_login(cast.asha.user)
+    signed_in(easy, cast.asha.user)
     there(easy, form, sent)
 
 
@@ -131,7 +131,7 @@ def test_a_form_of_one_person_sent_while_another_is_signed_in_is_the_first_ones(
     invite = reverse("access_invite")
     sent = opened(cast.lee.client, invite, email="kim@example.org", name="Kim Lee")
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(cast.mo.user)
+    signed_in(browser, cast.mo.user)
     assert browser.post(invite, sent).status_code == 403
     assert "kim@example.org" not in cast.mo.client.get(invite).content.decode()
     assert "kim@example.org" in cast.lee.client.get(invite).content.decode()
