@@ -119,7 +119,7 @@ KWARGS: dict[str, Callable[[Cast], dict[str, str]]] = {
 SHOWN_ON = {"import_columns": "job"}
 _ENDS = ("_new", "_end", "_withdraw", "_correct", "_change", "_certificate", "_receive", "_allocate", "_close", "_back")
 _OTHERS = {"flag", "session_log", "override", "access_invite", "notifications", "components", "account_logout",
-           "status"}  # fmt: skip
+           "status", "case_find", "case_open", "access_deputy", "access_suspend", "access_sign_in_rules"}  # fmt: skip
 _BY_NAME = {*BY_HAND, *SHOWN_ON, *ANSWERS, *_OTHERS}
 # Pages that a form is sent to; of every other page the test of addresses finds that it takes none.
 POSTS = [page for page in PAGES if page.name in _BY_NAME or page.name.endswith(_ENDS)]

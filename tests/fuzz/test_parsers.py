@@ -34,7 +34,7 @@ from tests.fuzz.sending import encoded, multipart
 LONGEST = 20  # seconds of the processor: half of it and less where no others are served at the same time
 MOST = 200_000_000  # bytes that reading one file may need beside what there was
 FILES = 3_000 if FULL else 100
-TEXTS = 20_000 if FULL else 1_500
+TEXTS = 20_000 if FULL else 500
 PARTS = 20 if FULL else 1  # of the files: each a test of its own, so that both processes have some
 
 RecordProperty = Callable[[str, object], None]

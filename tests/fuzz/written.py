@@ -126,7 +126,15 @@ def reach(cast: Cast, person: Person | None) -> Reach:
 ANYBODYS = {"django_session"}  # written by every page that says something
 # Tables without a wall: which pages write to them.
 OPEN = {
-    "workforce_user": {"access_invite"},
+    "workforce_user": {"access_invite", "access_suspend", "access_restore", "access_help"},
+    "mfa_authenticator": {
+        "access_help",
+        "account_app_add",
+        "account_passkey_add",
+        "account_factor_remove",
+        "account_codes",
+        "account_security",
+    },
     "supervision_supervisor": {"agreement_new", "access_invite"},
     "standards_heartbeat": {"status"},
     "hwbc_cache": {"account_login", "account_reset_password", "account_reauthenticate", "account_change_password"},
@@ -151,8 +159,11 @@ def strangers(written: list[Written], page: str, reach: Reach) -> list[str]:
 
 
 def _stranger(table: str, row: dict[str, Any], page: str, reach: Reach) -> str:
-    if table in ANYBODYS:
+    if table in ANYBODYS or table == "workforce_change":  # a change is written by the row that changed, as it is
         return ""
+    if table in ("workforce_draft", "workforce_signin"):
+        ends = table == "workforce_signin" and page in ("access_suspend", "access_help")
+        return "" if row["user_id"] == reach.user or ends or page in OWN_ACCOUNT else "another's draft or sign-in"
     if table == "workforce_user" and page in OWN_ACCOUNT:
         return "" if reach.user in (row["id"], None) else "another's account"
     if table in OPEN:
@@ -193,7 +204,7 @@ def claimed(written: list[Written], reach: Reach) -> list[str]:
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(?:[+-]\d\d:\d\d|Z)?")
-_NOT_COMPARED = {"django_session", "hwbc_cache"}
+_NOT_COMPARED = {"django_session", "hwbc_cache", "workforce_change", "workforce_draft"}
 
 
 @cache
