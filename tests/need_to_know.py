@@ -188,7 +188,7 @@ TABLE: dict[str, Who | str] = {
     "workforce.AuditEvent.record": _KEY,
     "workforce.AuditEvent.request": _KEY,
     "workforce.AuditEvent.what": _CODE,
-    "workforce.Coach.email": GIVES_ACCESS,
+    "workforce.Coach.email": GIVES_ACCESS | {NEXT},  # it is the same there, where access is given too
     "workforce.Coach.name": STANDING,
     "workforce.Coach.reference": STANDING,
     "workforce.Coach.reference_key": NOBODY,
@@ -200,7 +200,7 @@ TABLE: dict[str, Who | str] = {
     "workforce.Organisation.name": _PLACE,
     "workforce.Post.funding": _CODE,
     "workforce.Post.voided_because": STANDING,
-    "workforce.User.email": GIVES_ACCESS,
+    "workforce.User.email": GIVES_ACCESS | {OWN},  # what a passkey of one's own is made for
     "workforce.User.name": STANDING | {OPENED},  # who withdrew a session
     "workforce.User.password": NOBODY,
     "workforce.User.sort_name": NOBODY,

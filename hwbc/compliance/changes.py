@@ -81,6 +81,9 @@ _REASONS: Mapping[str, frozenset[str]] = {  # for those who may see why a coach 
     "workforce.absence": frozenset({"kind", "voided_because"}),
     "training.exemption": frozenset({"reason", "voided_because"}),
 }
+_ADDRESS = (
+    "email"  # for whoever gives access, under Access: here it is told that it changed, to everybody who sees the coach
+)
 _ELSEWHERE = {"pcn_id": "Another PCN", "employer_id": "Another employer"}
 _NOT_YOURS = "Not shown to your role"
 NOTHING = "Nothing"
@@ -131,11 +134,12 @@ class Changes(Table[Entry]):
 
 @dataclass(frozen=True)
 class _Sight:
-    """What of the changes may be shown: up to which day, reasons up to which, and referrals of which PCNs."""
+    """What may be shown: up to which day, reasons up to which, referrals of which PCNs, and whether addresses."""
 
     until: date = date.max
     reasons_until: date = date.max
     places: tuple[int, ...] = ()
+    addresses: bool = False
     pcns: frozenset[int] | None = None  # a PCN that the coach has left learns of no other: these are its own
 
 
@@ -206,6 +210,7 @@ def _sight(record: Record) -> _Sight:
         record.until,
         record.limits.until(Can.SEE_REASONS),
         tuple(record.places(Can.SEE_WORK)),
+        record.coach.pk in record.actor.coaches(Can.INVITE),
         frozenset(record.actor.pcns(record.can)) if record.has_left else None,
     )
 
@@ -332,6 +337,8 @@ def _told(subject: Subject, day: date | None, column: str, value: Any, names: Na
     if column in model.history.secrets:  # type: ignore[attr-defined]
         return "Not kept"
     if column in _REASONS.get(subject.kind, ()) and (day or date.max) > sight.reasons_until:
+        return _NOT_YOURS
+    if column == _ADDRESS and not sight.addresses:
         return _NOT_YOURS
     if value is None or value == "" or value == []:
         return NOTHING

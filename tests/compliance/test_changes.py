@@ -74,6 +74,18 @@ def test_why_somebody_is_away_is_for_those_who_may_see_reasons(cast: Cast) -> No
             assert "Reason: from Not shown to your role to Not shown to your role" in said
 
 
+def test_an_address_is_for_whoever_gives_access(cast: Cast) -> None:
+    with walls.lifted("tests"):
+        Coach.objects.filter(pk=cast.coach_asha.pk).update(email="canary-address@example.org")
+    for who in (cast.mo, cast.lee):
+        assert "to canary-address@example.org" in page(who, "coach_changes", uuid=cast.coach_asha.uuid)
+    for who in (cast.asha, cast.sam, cast.ann):
+        said = page(who, "coach_changes", uuid=cast.coach_asha.uuid)
+        assert "canary-address" not in said
+        assert cast.coach_asha.email not in said
+        assert "E-mail address: from Not shown to your role to Not shown to your role" in said
+
+
 def test_names_stand_for_what_a_row_refers_to(cast: Cast) -> None:
     said = page(cast.mo, "meeting_changes", **a_meeting(cast))
     assert "Supervisor: Sam Okafor" in said
