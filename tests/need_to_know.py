@@ -112,7 +112,7 @@ _LIBRARY = "a library's own table, which holds nothing of anybody"
 
 #: Field → who may see it; or why everybody may. A field of a model that is missing here fails the build.
 TABLE: dict[str, Who | str] = {
-    "coaching.Allocation.voided_because": WORK,
+    "coaching.Allocation.voided_because": WORK - {OPENED},
     "coaching.Allocation.warnings": _CODE,
     "coaching.CoachingSession.activity": _CODE,
     "coaching.CoachingSession.goal_progress": _CODE,
