@@ -93,7 +93,7 @@ WALLS = [
     Sabotage(
         "referrals are open",
         "every referral is shown to everybody by the database",
-        (Edit("coaching/models.py", "    wall = walls.by_pcn()\n", '    wall = walls.Wall("true", "true")\n'),),
+        (Edit("coaching/models.py", "    wall = walls.by_pcn()\n", '    wall = walls.open_to_all("sabotage")\n'),),
         "tests/coaching/test_models.py::test_a_session_is_behind_the_wall_of_care_whoever_asks",
     ),
     Sabotage(
