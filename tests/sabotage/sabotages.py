@@ -171,7 +171,7 @@ WALLS = [
     Sabotage(
         "jobs are open",
         "the database shows everybody what others asked the worker for",
-        (Edit("hwbc/standards/models.py", "    wall = walls.by_user()\n", '    wall = walls.Wall("true", "true")\n'),),
+        (Edit("hwbc/standards/models.py", "    wall = walls.by_user()\n", '    wall = walls.open_to_all("sabotage")\n'),),
         "tests/compliance/test_jobs.py::test_a_job_is_there_for_whoever_asked_alone",
     ),
     Sabotage(
@@ -181,7 +181,7 @@ WALLS = [
             Edit(
                 "supervision/models.py",
                 "class Meeting(Named, OfCoach, Fact):\n",
-                'class Meeting(Named, OfCoach, Fact):\n    wall = walls.Wall("true", "true")\n',
+                'class Meeting(Named, OfCoach, Fact):\n    wall = walls.open_to_all("sabotage")\n',
             ),
         ),
         _BY_ITSELF,
