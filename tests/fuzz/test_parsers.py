@@ -244,12 +244,12 @@ def test_positive_control_a_reader_that_breaks_is_seen(tmp_path: Path, monkeypat
         return Workbook()
 
     def waits(*_: Any, **__: Any) -> Workbook:
+        end = time.process_time() + 0.5
         while time.process_time() < end:
             pass
         return Workbook()
 
     monkeypatch.setattr(f"{__name__}.LONGEST", 0.1)
-    end = time.process_time() + 0.5
     for wrong, says in ((breaks, "KeyError"), (eats, "needed"), (waits, "took")):
         monkeypatch.setattr(f"{__name__}.read", wrong)
         found = Read()
