@@ -171,7 +171,11 @@ WALLS = [
     Sabotage(
         "jobs are open",
         "the database shows everybody what others asked the worker for",
-        (Edit("hwbc/standards/models.py", "    wall = walls.by_user()\n", '    wall = walls.open_to_all("sabotage")\n'),),
+        (
+            Edit(
+                "hwbc/standards/models.py", "    wall = walls.by_user()\n", '    wall = walls.open_to_all("sabotage")\n'
+            ),
+        ),
         "tests/compliance/test_jobs.py::test_a_job_is_there_for_whoever_asked_alone",
     ),
     Sabotage(
