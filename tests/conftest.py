@@ -76,6 +76,12 @@ def django_db_setup(
         is_demo()  # asked once a process: no page that is counted is the one that asks
     yield
     if not django_db_keepdb:
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            # A server that a test has killed may not have hung up yet.
+            cursor.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and usename = current_user and pid <> pg_backend_pid()"
+            )
         with django_db_blocker.unblock(), walls.as_owner():
             teardown_databases(databases, verbosity=0)
 
