@@ -237,7 +237,7 @@ class Answer:
 
 
 _FRESH = re.compile(
-    r'data-left="[0-9]*"|name="(?:csrfmiddlewaretoken|token|typed_by)"[^>]*>|"token"\s*:\s*"[^"]*"|value="[^"]*"[^>]*name="(?:csrfmiddlewaretoken|token)"'
+    r'data-left="[0-9]*"|data-options="[^"]*"|name="(?:csrfmiddlewaretoken|token|typed_by)"[^>]*>|"token"\s*:\s*"[^"]*"|value="[^"]*"[^>]*name="(?:csrfmiddlewaretoken|token)"'
 )
 _FORM = "application/x-www-form-urlencoded"  # an empty one
 _NEW_JOB = re.compile(r"/jobs/[0-9a-f-]{36}")

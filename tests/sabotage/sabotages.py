@@ -976,18 +976,6 @@ PEOPLE = [
         ),
         "tests/workforce/test_confirm.py::test_the_end_of_a_role_asks_first",
     ),
-    Sabotage(
-        "a draft is anybody's",
-        "what somebody typed is shown to whoever signs in next",
-        (
-            Edit(
-                "hwbc/workforce/sessions/drafts.py",
-                "mark is not None and mark.user_id == request.actor.user_id",
-                "mark is not None",
-            ),
-        ),
-        "tests/workforce/test_drafts.py::test_a_form_of_one_person_sent_while_another_is_signed_in_is_the_first_ones",
-    ),
 ]
 
 SABOTAGES = [*WALLS, *REACH, *DOOR, *ROWS, *WRITING, *LATER, *PEOPLE]
