@@ -147,7 +147,7 @@ def test_the_database_takes_only_ones_own_and_changes_none(cast: Cast, case: Ref
     do(cast.mo, open_case, referral=case, reason=REASON)
     with walls.within(bo.actor.scope):
         assert not Opening.objects.exists()  # a colleague does not see who opened what
-        for user in (cast.mo.user, cast.asha.user):
+        for user in (cast.asha.user, cast.lee.user):
             row: list[Any] = [uuid4(), user.pk, case.pk, cast.riverside.pk, today(), timezone.now(), REASON]
             refused = pytest.raises(ProgrammingError, match="row-level security")
             with refused, transaction.atomic(), connection.cursor() as cursor:  # nothing is read back

@@ -185,7 +185,8 @@ WALLS = [
             Edit(
                 "supervision/models.py",
                 "class Meeting(Named, OfCoach, Fact):\n",
-                'class Meeting(Named, OfCoach, Fact):\n    wall = walls.open_to_all("sabotage")\n',
+                "class Meeting(Named, OfCoach, Fact):\n"
+                '    wall = walls.Wall("true", "true", keys=(("coaches", "coach_id"),))\n',
             ),
         ),
         _BY_ITSELF,
