@@ -366,7 +366,9 @@ _WORDS = {"workforce_coach": ("uuid", "name", "email"), "coaching_patient": ("uu
 
 def walled() -> dict[str, type[models.Model]]:
     """Every table with a wall, as the models declare it."""
-    tables = {table for table, wall in walls.declared().items() if wall.shows not in (None, "true")}
+    tables = {
+        table for table, wall in walls.declared().items() if wall.shows and table != "workforce_auditseal"
+    }  # hashes, about nobody
     return {model._meta.db_table: model for model in apps.get_models() if model._meta.db_table in tables}
 
 
