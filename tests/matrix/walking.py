@@ -174,8 +174,7 @@ def said_words(world: World, visitor: Visitor) -> set[str]:
         if row.user == own and own is not None and "own" in wall:
             return "s"
         if "access" in wall:
-            # The audit of what was done about a coach names the grants that were given for them.
-            return "m" if row.place in visitor.access or visitor.letters.get(row.coach) else ""
+            return "m" if row.place in visitor.access else ""
         if "patients and access" in wall:
             return visitor.letters.get(row.place, "").replace("s", "")
         at = visitor.letters.get(row.place, "")
@@ -191,13 +190,18 @@ def said_words(world: World, visitor: Visitor) -> set[str]:
         for row in rows
         for column, word in row.words.items()
         if set(letters(table, row)) & set(SAID_TO.get(table, {}).get(column, "slchmtad"))
-    }
+    } | named(world, {"workforce_auditevent": shown_rows(world, visitor)["workforce_auditevent"]})
+
+
+def named(world: World, shown: dict[str, set[Any]]) -> set[str]:
+    """The identifiers of other rows that these rows tell of: an event in the audit, or what somebody was told."""
+    return {row.names for table, pks in shown.items() for row in world.rows[table] if row.names and row.pk in pks}
 
 
 def words_of(world: World, shown: dict[str, set[Any]]) -> set[str]:
     """The words of those rows."""
     return {word for table, rows in world.rows.items() for row in rows if row.pk in shown[table]
-            for word in row.words.values()}  # fmt: skip
+            for word in row.words.values()} | named(world, shown)  # fmt: skip
 
 
 def all_words(world: World) -> set[str]:

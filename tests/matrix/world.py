@@ -70,6 +70,7 @@ class Known:
     user: int | None
     words: dict[str, str]  # column → what a page would show
     coaches: frozenset[str] = frozenset()  # in PEOPLE: of a coach themself, both columns of Lea's
+    names: str = ""  # of what is told of another row, in the audit or to somebody: that row's identifier
     # Of a change: part of the second column → of what of it the changed row is; "open": everybody is shown the row.
     as_row: dict[str, str] = field(default_factory=dict)
 
@@ -398,5 +399,6 @@ def _known(world: World, model: type[models.Model]) -> list[Known]:
         if isinstance(row, AuditEvent):
             as_row = {"audit": "patients" if row.patients else "no patients"}
         user = row.holder if isinstance(row, Change) else getattr(row, "user_id", None)
-        known.append(Known(row.pk, coach, place, user, said, both or frozenset({coach}), as_row))
+        names = str(row.record or "") if isinstance(row, AuditEvent | Notification) else ""
+        known.append(Known(row.pk, coach, place, user, said, both or frozenset({coach}), names, as_row))
     return known
