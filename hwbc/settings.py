@@ -223,7 +223,7 @@ LARGEST_UPLOAD = 100_000_000  # bytes of a file; what comes after them is thrown
 FILE_UPLOAD_HANDLERS = [
     "hwbc.kit.uploads.NotTooLarge",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "hwbc.kit.uploads.OnDisk",
 ]
 
 # --- Sign-in: invited people only ---------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import FileUploadHandler
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 
 
 class NotTooLarge(FileUploadHandler):
@@ -32,3 +32,16 @@ class NotTooLarge(FileUploadHandler):
             if (file := getattr(handler, "file", None)) is not None:
                 file.close()
         return UploadedFile(ContentFile(b""), self.file_name, self.content_type, self._received, self.charset)
+
+
+class OnDisk(TemporaryFileUploadHandler):
+    """The last handler: a file of its own on disk, whatever the sender calls it.
+
+    Django's takes what stands after the last dot of the name into its own file's, which can become too long for a disk.
+    """
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """Another file begins."""
+        FileUploadHandler.new_file(self, *args, **kwargs)
+        self.file = TemporaryUploadedFile("upload", self.content_type, 0, self.charset, self.content_type_extra)
+        self.file.name = self.file_name

@@ -106,7 +106,9 @@ class Watched:
         found = Axe().run(self.page).response["violations"]
         kept = [violation for violation in found if violation["id"] != "aria-allowed-attr"]
         if kept != found:
-            context = {"exclude": [[".nhsuk-radios__input[aria-expanded]"], [".nhsuk-checkboxes__input[aria-expanded]"]]}
+            context = {
+                "exclude": [[".nhsuk-radios__input[aria-expanded]"], [".nhsuk-checkboxes__input[aria-expanded]"]]
+            }
             conditional = Axe().run(self.page, context=context).response["violations"]
             kept += [violation for violation in conditional if violation["id"] == "aria-allowed-attr"]
         return [f"{v['id']}: {node['target']}" for v in kept for node in v["nodes"]]

@@ -152,7 +152,8 @@ def visitors(page: Page, cast: Cast) -> list[Visitor]:
     made: list[tuple[str, Person]] = [("visitor", cast.person(page.visitor)), ("hub", cast.lee), ("zed", cast.zed)]
     people = [Visitor(label, person.client, reach(cast, person)) for label, person in made]
     if page.opens_for == PUBLIC and page.name != "account_logout":
-        people[0] = Visitor("nobody", Client(), reach(cast, None))
+        # Of nobody's password but one: whoever signs in on the way is Zed.
+        people[0] = Visitor("nobody", Client(), reach(cast, cast.zed if page.name == "account_login" else None))
     return people
 
 

@@ -46,3 +46,12 @@ def test_two_files_are_counted_apart() -> None:
         "small": (100, 100),
     }
     request.close()
+
+
+@pytest.mark.parametrize("name", ["x." + "9" * 300, "x" * 400, ".xlsx", "a.b/c"])
+def test_whatever_it_is_called_it_arrives(name: str) -> None:
+    """What stands after the last dot of a name is no part of the temporary file's."""
+    request: Any = RequestFactory().post("/", {"file": SimpleUploadedFile(name, b"x" * 150_000)})
+    with request.FILES["file"] as file:
+        assert (file.size, len(file.read())) == (150_000, 150_000)
+        assert 0 < len(file.name) <= 255

@@ -28,10 +28,11 @@ _NEVER = {"csrfmiddlewaretoken", ADDRESS, WAS_HELD}
 
 
 class Mark(NamedTuple):
-    """Who was shown a form, and which."""
+    """Who was shown a form, and which; and whether the form has a token by which it is saved once."""
 
     user_id: int
     form: str
+    once: bool = False
 
 
 def sign(mark: Mark) -> str:
@@ -102,7 +103,8 @@ def settle(request: Any, status: int) -> None:
             actions.let_go(request.actor, held=UUID(held))
     mark = mark_of(request.POST)
     if mark is not None and mark.user_id == request.actor.user_id:
-        actions.settle(mark, address=request.get_full_path(), token=request.POST.get("token", ""))
+        token = request.POST.get("token", "") if mark.once else ""
+        actions.settle(mark, address=request.get_full_path(), token=token)
 
 
 class Drafted(NhsukForm):
@@ -126,7 +128,7 @@ class Drafted(NhsukForm):
         if actor is None or actor.user_id is None:
             return
         self.address = self.submit_to or request.get_full_path()
-        self.typed_by = sign(Mark(actor.user_id, type(self).__name__))
+        self.typed_by = sign(Mark(actor.user_id, type(self).__name__, "token" in self.fields))
         if not self.is_bound:
             rows = Draft.objects.for_actor(actor).filter(address=self.address, form=type(self).__name__, settled=False)
             self.draft = rows.first()
