@@ -19,6 +19,7 @@ from hwbc.kit.periods import today
 from hwbc.standards.models import Notification
 from hwbc.workforce import walls
 from hwbc.workforce.actions import end_post
+from hwbc.workforce.audit import ActionRefused
 from hwbc.workforce.models import Post
 from hwbc.workforce.roles import Role
 from tests.cast import Cast, Person, person
@@ -226,7 +227,7 @@ def test_the_gate_and_who_was_faster_are_what_they_are_for_every_referral(cast: 
     refuses(cast.mo, referrals.allocate, referrals.AlreadyAllocated, "to Asha Rahman on", **asked)
     leaves(cast, "ASHA", 2)
     refuses(
-        cast.mo, referrals.allocate, referrals.ActionRefused, "Asha Rahman has no post",
+        cast.mo, referrals.allocate, ActionRefused, "Asha Rahman has no post",
         **{**asked, "coach": cast.coach_asha},
     )  # fmt: skip
     assert count(Allocation, ends_on=None, coach=cast.coach_asha) == 1  # what is refused ends nothing
