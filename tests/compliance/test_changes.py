@@ -17,6 +17,7 @@ from hwbc.workforce import actions, history, walls
 from hwbc.workforce.models import Absence, Coach, Grant, Post
 from supervision.actions.meetings import correct_meeting, record_meeting
 from tests.cast import SETUP, Cast
+from tests.coaching.work import received
 from tests.one_coach import text, words, written
 from tests.pages import a_case, a_meeting, an_exemption, renamed
 
@@ -126,9 +127,10 @@ def test_what_somebody_was_doing_is_said_in_the_words_of_the_audit(cast: Cast) -
     said = page(cast.mo, "absence_changes", uuid=cast.coach_asha.uuid, pk=absence.pk)
     for did in ("recorded", "set the last day of", "withdrew"):
         assert f"by Mo Haddad (PCN manager), who {did} an absence of a coach" in said
+    said = page(cast.mo, "referral_changes", uuid=received(cast).uuid)
+    assert "by Mo Haddad (PCN manager), who wrote down that a case was received" in said
     said = page(cast.mo, "referral_changes", **a_case(cast))
-    assert "(job “tests”), which brought in a workbook" in said
-    assert "wrote down that a case was received" in said
+    assert "by The service (job “tests”), which brought in a workbook" in said
     assert not re.search(r"\b[a-z]+[._][a-z_]+\b", said)  # no code
 
 

@@ -1,6 +1,9 @@
 """Hazard H2: a coach's post ends, and what they had waits at once, in the one list that managers work from."""
 
+import random
+from collections import Counter
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,16 +23,19 @@ from hwbc.standards.models import Notification
 from hwbc.workforce import walls
 from hwbc.workforce.actions import end_post
 from hwbc.workforce.audit import ActionRefused
-from hwbc.workforce.models import Post
-from hwbc.workforce.roles import Role
+from hwbc.workforce.models import Coach, Organisation, Post
+from hwbc.workforce.roles import Can, Role
+from tests import oracle
 from tests.cast import Cast, Person, person
 from tests.coaching.work import audited, count, do, fresh, given, leaves, received, refuses, since, train
 from tests.compliance.exporting import compare_referrals
 from tests.compliance.recording import day as sent_day
 from tests.compliance.recording import posted
 from tests.compliance.test_access_pages import grant_of
+from tests.compliance.test_answers import brought_in
 from tests.compliance.test_coaching_pages import choose, get, url, words
 from tests.compliance.test_people import later, names_deputy
+from tests.workbooks import interesting_days, random_workbook
 
 pytestmark = pytest.mark.django_db
 
@@ -192,6 +198,54 @@ def test_it_is_one_query_however_many_have_left(cast: Cast, case: Referral, djan
         for ask in (queries.waiting, queries.waiting_by_pcn):
             with django_assert_num_queries(1):
                 assert ask(actor, today())
+
+
+class Everywhere:
+    """Somebody who sees all: what is asked is which referrals wait, not who may know."""
+
+    def __init__(self) -> None:
+        self.all = frozenset(Organisation.objects.values_list("pk", flat=True))
+
+    def pcns(self, can: Can) -> frozenset[int]:
+        return self.all
+
+    def own(self, can: Can) -> frozenset[int]:
+        return frozenset()
+
+    around = pcns
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_waits_and_who_has_the_rest_are_those_of_the_second_calculation(
+    seed: int, tmp_path: Path, empty: None
+) -> None:
+    """On random services and days, every referral that is not closed is in one list, and in one alone."""
+    workbook = random_workbook(seed)
+    brought_in(workbook, tmp_path, seed)
+    book = oracle.Book(workbook, oracle.WDF, None)
+    seen: Counter[str] = Counter()
+    with walls.lifted("tests"):
+        who: Any = Everywhere()
+        numbers = dict(Coach.objects.values_list("reference_key", "pk"))
+        for day in interesting_days(workbook, random.Random(seed), 12):
+            expected: dict[str, set[str]] = {"": set()}
+            for row in workbook["referrals"]:
+                if row["received_on"] > day or (row.get("closed_on") or date.max) <= day:
+                    continue
+                coach = oracle.key(row["coach_ref"]) if row.get("coach_ref") and row.get("accepted_on") else ""
+                if coach and row["accepted_on"] > day:
+                    coach = ""
+                if coach and oracle.has_left(book.coaches[coach], row["pcn_code"], day):
+                    seen["left"] += 1
+                    coach = ""
+                seen["waits" if not coach else "has"] += 1
+                expected.setdefault(coach, set()).add(row["referral_ref"])
+            listed = queries.waiting(who, day)
+            assert {row.reference for row in listed} == expected.pop("")
+            assert sum(queries.waiting_by_pcn(who, day).values()) == len(listed)
+            had = {key: {case.reference for case in queries.caseload(who, pk, day)} for key, pk in numbers.items()}
+            assert {key: cases for key, cases in had.items() if cases} == expected
+    assert min(seen[what] for what in ("left", "waits", "has")) > 5, seen
 
 
 # --- Given to another -------------------------------------------------------------------------------------------------
