@@ -232,7 +232,14 @@ class Waiting(NamedTuple):
 
 
 _WAITING = f"""
-{_GONE_FROM}
+{_GONE_FROM}, behind as (
+    select distinct on (a.referral_id) a.referral_id, c.name, g.last_day
+      from coaching_allocation a
+      join gone g on g.coach_id = a.coach_id and g.pcn_id = a.pcn_id
+      join workforce_coach c on c.id = a.coach_id
+     where {_OPEN}
+     order by a.referral_id, a.starts_on desc, a.id desc
+)
 select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, r.priority, r.received_on,
        %(day)s::date - r.received_on, n.name, b.name, h.name,
        exists (select 1 from coaching_allocation a
@@ -242,14 +249,7 @@ select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, 
   join workforce_organisation n on n.id = r.pcn_id
   left join workforce_organisation b on b.id = r.practice_id
   left join workforce_coach h on h.id = r.proposed_coach_id
-  left join lateral (
-      select c.name, g.last_day
-        from coaching_allocation a
-        join gone g on g.coach_id = a.coach_id and g.pcn_id = a.pcn_id
-        join workforce_coach c on c.id = a.coach_id
-       where a.referral_id = r.id and {_OPEN}
-       order by a.starts_on desc, a.id desc limit 1
-  ) w on true
+  left join behind w on w.referral_id = r.id
  where {_WAITS}
  order by r.priority <> 'urgent', r.received_on, r.id
 """

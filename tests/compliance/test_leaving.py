@@ -96,6 +96,14 @@ def test_it_waits_at_once_when_the_page_says_that_the_post_has_ended(cast: Cast,
     assert count(Allocation, ends_on=None) == 1  # the clock ends none
 
 
+def test_home_says_so_too_where_the_last_coach_has_left(cast: Cast, case: Referral) -> None:
+    leaves(cast, "ASHA", 1)
+    leaves(cast, "BO", 1)
+    text = words(cast.mo.client.get("/"))
+    assert "No coach has a post here" in text
+    assert "1 referral waiting" in text
+
+
 def test_it_waits_when_an_import_says_so(cast: Cast, case: Referral) -> None:
     leaves(cast, "ASHA", 1)
     assert waits(cast.mo) == [("R1", "Asha Rahman", ago(1))]

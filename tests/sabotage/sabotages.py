@@ -1033,7 +1033,7 @@ DRAFTS = [
 _LEAVING = "tests/compliance/test_leaving.py::"
 LEAVING = [
     Sabotage(
-        "a leaver keeps their cases",
+        "a leaver's cases are in no list",
         "what a coach has whose post has ended does not wait",
         (
             Edit(
