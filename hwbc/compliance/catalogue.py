@@ -231,8 +231,8 @@ DEFINITIONS: Mapping[str, tuple[str, str]] = {
     "waiting": (
         "Waiting referrals",
         (
-            "Referrals that a PCN had received by the day, that were not closed by then, and that no coach has on it, or "
-            "one whose post at the PCN had ended before."
+            "Referrals that a PCN had received by the day, that were not closed by then, and that no coach has on it, "
+            "or one whose post at the PCN had ended before."
         ),
     ),
     "caseload": (
