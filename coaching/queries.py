@@ -188,13 +188,31 @@ def eligible(
 
 # A referral `r` that a day finds received and not closed; closing has no clock of its own.
 _RECEIVED = f"{known('r')} and r.received_on <= %(day)s and (r.closed_on is null or r.closed_on > %(day)s)"
-# One that no coach has at the end of the day.
+
+
+def _gone(which: str) -> str:
+    """SQL: the coaches whose post at a PCN has ended by %(day)s, of those posts `o` that `which` picks.
+
+    On its last day they are there still. Who never had a post there has not left: an import may bring such a case. So
+    it is, too, for whoever is not shown the posts: a coach's deputy.
+    """
+    return f"""gone as (
+    select o.coach_id, o.pcn_id, max({known_end("o")}) as last_day from workforce_post o
+     where {which} and o.starts_on <= %(day)s and {known("o")}
+     group by o.coach_id, o.pcn_id having max({known_end("o")}) < %(day)s
+)"""
+
+
+# An allocation `a` whose coach is there to have it, among `gone`: the clock ends none, so one can outlast the post.
+_THERE = "not exists (select 1 from gone g where g.coach_id = a.coach_id and g.pcn_id = a.pcn_id)"
+_GONE_FROM = f"with {_gone('o.pcn_id = any(%(pcns)s)')}"
+# A referral that no coach has at the end of the day.
 _WAITS = f"""{_RECEIVED} and r.pcn_id = any(%(pcns)s)
-   and not exists (select 1 from coaching_allocation a where a.referral_id = r.id and {_OPEN})"""
+   and not exists (select 1 from coaching_allocation a where a.referral_id = r.id and {_OPEN} and {_THERE})"""
 
 
 class Waiting(NamedTuple):
-    """A referral that no coach has."""
+    """A referral that no coach has, or one who has left."""
 
     pk: int
     uuid: UUID
@@ -206,20 +224,32 @@ class Waiting(NamedTuple):
     pcn: str
     practice: str | None
     proposed_coach: str | None  # who was proposed for it, where the actor sees them
-    handed_back: bool  # a coach had it before
+    handed_back: bool  # a coach had it before, and has it no more
     version: int
     pcn_id: int
+    was_with: str | None  # who has it still, although their post at the PCN has ended
+    post_ended_on: date | None  # its last day; None: nobody has it
 
 
 _WAITING = f"""
+{_GONE_FROM}, behind as (
+    select distinct on (a.referral_id) a.referral_id, c.name, g.last_day
+      from coaching_allocation a
+      join gone g on g.coach_id = a.coach_id and g.pcn_id = a.pcn_id
+      join workforce_coach c on c.id = a.coach_id
+     where {_OPEN}
+     order by a.referral_id, a.starts_on desc, a.id desc
+)
 select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, r.priority, r.received_on,
        %(day)s::date - r.received_on, n.name, b.name, h.name,
        exists (select 1 from coaching_allocation a
-                where a.referral_id = r.id and a.starts_on <= %(day)s and {known("a")}), r.version, r.pcn_id
+                where a.referral_id = r.id and a.starts_on <= %(day)s and {known("a")} and not ({_OPEN})),
+       r.version, r.pcn_id, w.name, w.last_day
   from coaching_referral r
   join workforce_organisation n on n.id = r.pcn_id
   left join workforce_organisation b on b.id = r.practice_id
   left join workforce_coach h on h.id = r.proposed_coach_id
+  left join behind w on w.referral_id = r.id
  where {_WAITS}
  order by r.priority <> 'urgent', r.received_on, r.id
 """
@@ -227,6 +257,8 @@ select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, 
 
 def waiting(actor: Actor, day: date, known: datetime | None = None, *, can: Can = Can.SEE_WORK) -> list[Waiting]:
     """The referrals that wait for a coach at the PCNs whose work the actor sees: urgent first, then the longest.
+
+    Also what a coach has whose post there has ended (H2): their allocation ends when it is given to another.
 
     `days` counts from the day the referral was received, also when a coach had it meanwhile. It is the wait to be
     allocated: the person's own wait goes on to their first attended contact.
@@ -238,10 +270,64 @@ def waiting(actor: Actor, day: date, known: datetime | None = None, *, can: Can 
 
 def waiting_by_pcn(actor: Actor, day: date, known: datetime | None = None) -> dict[int, int]:
     """PCN → how many referrals wait there: those that `waiting` lists, counted. PCNs without any are left out."""
-    counted = f"select r.pcn_id, count(*) from coaching_referral r where {_WAITS} group by r.pcn_id"
+    counted = f"{_GONE_FROM} select r.pcn_id, count(*) from coaching_referral r where {_WAITS} group by r.pcn_id"
     with connection.cursor() as cursor:
         cursor.execute(counted, {"day": day, "known": moment(known), "pcns": sorted(actor.pcns(Can.SEE_WORK))})
         return dict(cursor)
+
+
+_LEFT = f"""
+with {_gone("o.coach_id in (select a.coach_id from coaching_allocation a where a.id = any(%(allocations)s))")}
+select a.id, g.last_day
+  from coaching_allocation a
+  join gone g on g.coach_id = a.coach_id and g.pcn_id = a.pcn_id
+ where a.id = any(%(allocations)s) and a.starts_on <= %(day)s
+"""
+
+
+def left(allocations: Collection[int], day: date, known: datetime | None = None) -> dict[int, date]:
+    """Allocation → the last day of its coach's post at the PCN, of those that had ended by the day; one query.
+
+    While such an allocation is open, its referral waits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LEFT, {"day": day, "known": moment(known), "allocations": list(allocations)})
+        return dict(cursor)
+
+
+class LeftBehind(NamedTuple):
+    """A coach whose post at a PCN has ended, and whose open cases there wait."""
+
+    coach: int
+    uuid: UUID
+    pcn: int
+    last_day: date
+    cases: int
+
+    @property
+    def key(self) -> str:
+        """What a notification of it is about."""
+        return f"{self.uuid} {self.pcn} {self.last_day.isoformat()}"
+
+
+_LEFT_BEHIND = f"""
+with {_gone("true")}
+select g.coach_id, h.uuid, g.pcn_id, g.last_day, count(*)
+  from gone g
+  join coaching_allocation a on a.coach_id = g.coach_id and a.pcn_id = g.pcn_id
+  join coaching_referral r on r.id = a.referral_id
+  join workforce_coach h on h.id = g.coach_id
+ where {_OPEN} and {_RECEIVED}
+ group by g.coach_id, h.uuid, g.pcn_id, g.last_day
+ order by g.coach_id, g.pcn_id
+"""
+
+
+def left_behind(day: date, known: datetime | None = None) -> list[LeftBehind]:
+    """The coaches who have left a PCN with open cases by a day, everywhere that the scope shows; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEFT_BEHIND, {"day": day, "known": moment(known)})
+        return [LeftBehind._make(row) for row in cursor]
 
 
 def receiving(actor: Actor) -> list[tuple[Organisation, list[Organisation]]]:
@@ -277,6 +363,7 @@ class Case(NamedTuple):
 
 
 _CASELOAD = f"""
+with {_gone("o.coach_id = %(coach)s")}
 select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, r.priority, n.name, r.received_on,
        a.starts_on, r.version,
        r.pcn_id = any(%(care)s), s.attended, s.last_on, %(day)s::date - s.last_on, coalesce(l.next_step, '')
@@ -289,7 +376,7 @@ select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, 
   left join lateral (select s.next_step from coaching_coachingsession s
                       where s.referral_id = r.id and s.held_on <= %(day)s and {known("s")}
                       order by s.held_on desc, s.recorded_at desc, s.id desc limit 1) l on true
- where a.coach_id = %(coach)s and {_OPEN} and {_RECEIVED}
+ where a.coach_id = %(coach)s and {_OPEN} and {_THERE} and {_RECEIVED}
    and (r.pcn_id = any(%(pcns)s) or (a.coach_id = any(%(own)s) and r.pcn_id = any(%(around)s)))
  order by r.priority <> 'urgent', coalesce(s.last_on, a.starts_on), r.id
 """
@@ -298,6 +385,7 @@ select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, 
 def caseload(actor: Actor, coach: int, day: date, known: datetime | None = None) -> list[Case]:
     """The referrals that a coach has at the end of a day, of those whose work the actor sees; one query.
 
+    Where their post has ended, none: those wait. Whoever stands in for them has them until they are given to another.
     Urgent first, then the longest without a contact. All attended sessions of the referral count, whoever the coach
     was; somebody who sees no patients (a training hub) gets no `contacts`.
     """
@@ -337,7 +425,10 @@ def is_opened(actor: Actor, referral: Referral) -> bool:
 
 
 def open_cases(actor: Actor, user: User) -> int:
-    """How many referrals somebody, a coach, has at the PCNs where the actor manages access."""
+    """How many referrals somebody, a coach, has at the PCNs where the actor manages access.
+
+    Those that wait because the coach's post has ended are among them: suspending hands them back like the others.
+    """
     rows = Allocation.objects.for_actor(actor).filter(pcn__in=actor.pcns(Can.INVITE), coach__user=user)
     return rows.filter(ends_on=None, voided_at=None).count()
 
@@ -439,6 +530,7 @@ class Taken(NamedTuple):
     taken_on: date
     last_day: date | None  # of the allocation
     open: bool  # on the day
+    post_ended_on: date | None  # of one that would be open: the last day of the post there, since when it waits
     closed: bool  # the referral ended with the allocation; otherwise it was handed on
     outcome: str
     readiness: str  # on the day it was taken: trained, exempt, untrained
@@ -466,14 +558,15 @@ class Taken(NamedTuple):
 
 
 _TAKEN = f"""
-with {GROUND}, {SUBJECT}, completion as (
+with {GROUND}, {SUBJECT}, {_gone("o.coach_id = any(%(coaches)s::bigint[])")}, completion as (
     select min({COMPLETED_ON}) as completed_on
       from subject p
       join training_trainingrecord t on t.coach_id = p.coach_id and {known("t")}
       join training_course c on c.id = t.course_id and c.kind = 'pci_health_coaching'
 )
 select r.id is not null, coalesce(nullif(r.reference, ''), r.uuid::text), o.name, r.source, r.priority, r.received_on,
-       a.starts_on, {shown_end("a.last_day")}, a.last_day >= %(day)s,
+       a.starts_on, {shown_end("a.last_day")}, a.last_day >= %(day)s and g.last_day is null,
+       case when a.last_day >= %(day)s then g.last_day end,
        coalesce(a.last_day < %(day)s and r.closed_on <= a.last_day, false),
        case when a.last_day < %(day)s and r.closed_on <= a.last_day then r.outcome else '' end,
        case when a.starts_on >= f.completed_on then 'trained'
@@ -486,6 +579,7 @@ select r.id is not null, coalesce(nullif(r.reference, ''), r.uuid::text), o.name
   from (select t.*, {known_end("t")} as last_day from coaching_allocation t
          where t.coach_id = any(%(coaches)s::bigint[]) and {known("t")} and t.starts_on <= %(day)s) a
  cross join completion f
+  left join gone g on g.coach_id = a.coach_id and g.pcn_id = a.pcn_id
   left join coaching_referral r on r.id = a.referral_id and r.pcn_id = any(%(work)s::bigint[])
   left join workforce_organisation o on o.id = r.pcn_id
   left join lateral (
@@ -493,7 +587,7 @@ select r.id is not null, coalesce(nullif(r.reference, ''), r.uuid::text), o.name
      where s.referral_id = r.id and s.outcome = 'attended' and {known("s")}
        and s.held_on between a.starts_on and least(a.last_day, %(day)s)
   ) k on r.pcn_id = any(%(care)s::bigint[])
- order by a.last_day >= %(day)s desc, a.starts_on desc, a.id desc
+ order by a.last_day >= %(day)s and g.last_day is null desc, a.starts_on desc, a.id desc
 """
 
 

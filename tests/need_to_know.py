@@ -39,9 +39,12 @@ from hwbc.standards import actions as standards
 from hwbc.standards.actions import load_preset
 from hwbc.standards.models import Flag, Job, Notification
 from hwbc.workforce import actions, walls
+from hwbc.workforce.actions.factors import begin_session
 from hwbc.workforce.checks import pages
 from hwbc.workforce.models import Absence, AuditEvent, Coach, Fact, Grant, Period, Post, User, sort_key
 from hwbc.workforce.roles import Role
+from hwbc.workforce.sessions.actions import keep
+from hwbc.workforce.sessions.drafts import Mark
 from supervision.actions.access import give_access
 from supervision.actions.agreements import agree, end_agreement
 from supervision.models import Agreement, Evidence, Meeting, Supervisor
@@ -83,6 +86,8 @@ OTHER_AUDITOR = Relation("auditor", "another hub")
 RECRUITS = Relation("recruiter or panel member", "own PCN")
 ENDED = Relation("PCN manager until a month ago", "the same PCN")
 ASKED = Relation("whoever asked for the job", "own job")
+TYPED_IT = Relation("whoever typed it", "own draft")
+CAME_IN = Relation("whoever signed in", "own browser")
 NO_ROLE = Relation("signed in without a role", "another user")
 SIGNED_OUT = Relation("signed out", "nobody")
 
@@ -231,10 +236,11 @@ TABLE: dict[str, Who | str] = {
     "workforce.Change.request": _KEY,
     "workforce.Change.said": "as the row that was changed, texts by their length: tests/workforce/test_history.py",
     **dict.fromkeys((f"workforce.Draft.{name}" for name in ("address", "form", "token")), _KEY),
-    "workforce.Draft.fields": "its writer's alone: tests/workforce/test_drafts.py",
+    "workforce.Draft.fields": frozenset({TYPED_IT}),
+    "workforce.SignIn.device": frozenset({CAME_IN}),
     "workforce.SignIn.how": _CODE,
     **dict.fromkeys(
-        (f"workforce.SignIn.{name}" for name in ("device", "network", "session_key")),
+        (f"workforce.SignIn.{name}" for name in ("network", "session_key")),
         "the person's own, on their own page: tests/workforce/test_sessions.py",
     ),
     "sessions.Session.session_data": NOBODY,
@@ -273,6 +279,7 @@ def fields_with_text(of: Iterable[type[models.Model]] | None = None) -> set[str]
 
 _WORD = re.compile(r"canary(?:-[a-z]+)+-\d{3}")
 BO, DOT, EVE, EVE_LATER, MOS_JOB, TYPED = "Bo", "Dot", "Eve at Riverside", "Eve at Hilltop", "Mo's job", "typed"
+MOS_DRAFT, BOS_BROWSER = "Mo's draft", "Bo's browser"
 AWAY = {"BO": "parental", "DOT": "sickness", "EVE": "annual_leave", "LATER": "other"}  # of each, why they were away
 WORDS = {"parental": BO, "sickness": DOT, "annual leave": EVE}  # what a page calls it, and whose it is
 MOVED = 20  # days ago: Eve's last day at Riverside
@@ -327,6 +334,8 @@ RELATIONS: dict[str, dict[str, Relation]] = {
     EVE: {"eve": OWN, "asha": COLLEAGUE, "bo": COLLEAGUE, "mo": MANAGER, "hilltop": NEXT, "lee": HUB, "ann": AUDITOR},
     EVE_LATER: {"eve": OWN, "mo": LEFT, "hilltop": MANAGER, "lee": HUB, "ann": AUDITOR},
     MOS_JOB: {"mo": ASKED},
+    MOS_DRAFT: {"mo": TYPED_IT},
+    BOS_BROWSER: {"bo": CAME_IN},
     TYPED: {},
 }  # fmt: skip
 
@@ -344,6 +353,8 @@ def make_world(cast: Cast) -> World:
     _open(world)
     _acknowledge(world)
     _jobs(world)
+    _draft(world)
+    _browser(world)
     return world
 
 
@@ -585,6 +596,22 @@ def _jobs(world: World) -> None:
         with walls.within(mo.actor.scope):
             job = ask(mo.actor, kind=Job.Kind.EXPORT, asked=what)
         bringing.done(job)
+
+
+def _draft(world: World) -> None:
+    """What Mo has typed into a form and not saved."""
+    user = _person(world, "mo").user
+    fields = {"name": [f"Nia {world.canary('workforce.Draft.fields', MOS_DRAFT)}"], "email": ["nia@example.org"]}
+    with walls.within(walls.Scope(user.pk)):
+        assert keep(Mark(user.pk, "Invite"), address=reverse("access_invite"), fields=fields)
+
+
+def _browser(world: World) -> None:
+    """Another browser in which Bo has signed in."""
+    user = _person(world, "bo").user
+    key = signed_in(Client(), user).session.session_key or ""
+    device = f"Firefox on {world.canary('workforce.SignIn.device', BOS_BROWSER)}"
+    begin_session(user=user, key=key, how="password+totp", device=device, network="203.0.113.x")
 
 
 # --- Outputs ----------------------------------------------------------------------------------------------------------

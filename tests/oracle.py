@@ -260,6 +260,12 @@ def employments_of(coach: Coach) -> Iterator[Employment]:
             yield Employment(start, pcn_code, end)
 
 
+def has_left(coach: Coach, pcn_code: str, day: date) -> bool:
+    """Whether a coach has worked at a PCN, and does not any more on this day."""
+    began = [post for post in coach.posts if key(post["pcn_code"]) == key(pcn_code) and post["started_on"] <= day]
+    return bool(began) and all(post.get("left_on") is not None and post["left_on"] < day for post in began)
+
+
 # Supervisors
 
 

@@ -214,6 +214,8 @@ WORDS = {
     "training hub": need_to_know.HUB,
     "auditor": need_to_know.AUDITOR,
     "whoever asked": need_to_know.ASKED,
+    "whoever typed it": need_to_know.TYPED_IT,
+    "whoever signed in": need_to_know.CAME_IN,
 }
 
 

@@ -28,7 +28,9 @@ from tests.compliance import bringing
 from tests.compliance.recording import day
 from tests.need_to_know import (
     BO,
+    BOS_BROWSER,
     ELSEWHERE,
+    MOS_DRAFT,
     MOS_JOB,
     RELATIONS,
     SAME_AS,
@@ -112,7 +114,12 @@ def test_what_is_confidential_is_shown_to_those_of_the_table_and_to_nobody_else(
 
 def _unseen(shown: dict[tuple[str, Any], str], people: tuple[str, ...]) -> list[str]:
     """Where the table lets somebody see what they were shown nowhere: then the search proves nothing there."""
-    here = {RELATIONS[subject][who] for subject in (BO, MOS_JOB) for who in people if who in RELATIONS[subject]}
+    here = {
+        RELATIONS[subject][who]
+        for subject in (BO, MOS_JOB, MOS_DRAFT, BOS_BROWSER)
+        for who in people
+        if who in RELATIONS[subject]
+    }
     return [
         f"{name}: {relation.role}, {relation.to}"
         for name, who in TABLE.items()

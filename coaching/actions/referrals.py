@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 
 from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import LATEST, eligible, hold, readiness, whose_case
+from coaching.queries import LATEST, eligible, hold, left, readiness, whose_case
 from coaching.rules import Missing, holds_nhs_number
 from coaching.sentences import missing_piece
 from hwbc.kit.periods import today
@@ -107,6 +107,7 @@ def _check_received(referral: Referral) -> None:
 def allocate(actor: Actor, line: Line, *, referral: Referral, coach: Coach, day: date, version: int) -> Allocation:
     """Give a referral that waits to a coach, today, through the gate (rules, "Referral-ready"; R-030).
 
+    One that waits because its coach's post has ended changes hands: the allocation to them ends with it.
     What only warns is recorded with the allocation (`warnings`). The gate is asked when nothing that its answer rests
     on can be taken away before this transaction ends. Raises AlreadyAllocated, NotReady, or ActionRefused (closed, no
     post at the PCN, another day than today), each kept in the audit; Stale when it was changed since it was read.
@@ -125,10 +126,11 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
         raise ActionRefused("A referral is given to a coach today: not for a day to come or gone by.", "not_today")
     if referral.closed_on is not None:
         raise ActionRefused(f"This referral was closed on {date_format(referral.closed_on)}.", "closed")
-    if (taken := _open(referral)) is not None:
+    taken = _open(referral)
+    _hold(coach, taken)
+    if taken is not None and not left([taken.pk], day, LATEST):
         holder = Coach.objects.filter(pk=taken.coach_id).first()
         raise AlreadyAllocated(taken, holder.name if holder else "a coach of another PCN")
-    hold([coach.pk])
     found = eligible(referral.pcn_id, day, LATEST, coaches=[coach.pk])
     if not found:
         message = f"{coach.name} has no post at {referral.pcn.name} on {date_format(day)}."
@@ -137,6 +139,9 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
     if chosen.readiness.missing is not None:
         raise NotReady(coach, chosen.readiness.missing)
     line.change(referral, version)
+    if taken is not None:
+        line.end(taken, None, day)
+        facts |= {"ended": str(taken.uuid), "because": "post_ended"}
     allocation = line.insert(
         Allocation(
             referral=referral,
@@ -159,6 +164,11 @@ def _allocate(actor: Actor, line: Line, referral: Referral, coach: Coach, day: d
     line.about(referral, at=referral.pcn_id, allocation=str(allocation.uuid), **facts, **gate)
     line.concerns(coach.pk)
     return allocation
+
+
+def _hold(coach: Coach, taken: Allocation | None) -> None:
+    """Neither what says that the coach is ready may change, nor what says that whoever has the referral has left."""
+    hold([coach.pk] if taken is None else [coach.pk, taken.coach_id])
 
 
 @action("referral.override")
@@ -193,8 +203,7 @@ def allocate_with_override(
 
     A coach who is ready by then needs none, and none is recorded. Raises what `allocate` and `override` raise.
     """
-    _locked(actor, referral, Can.ALLOCATE)
-    hold([coach.pk])
+    _hold(coach, _open(_locked(actor, referral, Can.ALLOCATE)))
     needed = not readiness([coach.pk], day, LATEST)[coach.pk].ready
     exemption = _exempt(actor, coach, day, ends_on, reason) if needed else None
     allocation = _allocate(actor, line, referral, coach, day, version)

@@ -230,11 +230,17 @@ DEFINITIONS: Mapping[str, tuple[str, str]] = {
     ),
     "waiting": (
         "Waiting referrals",
-        "Referrals that a PCN had received by the day, that were not closed by then, and that no coach has on it.",
+        (
+            "Referrals that a PCN had received by the day, that were not closed by then, and that no coach has on it, "
+            "or one whose post at the PCN had ended before."
+        ),
     ),
     "caseload": (
         "Caseload",
-        "Open allocations: referrals that a coach has on the day, the days they are taken and closed with them.",
+        (
+            "Open allocations: referrals that a coach has on the day, the days they are taken and closed with them. "
+            "When the coach’s post at the PCN has ended, the referral is on no caseload: it waits."
+        ),
     ),
     "flags": (
         "Flags",

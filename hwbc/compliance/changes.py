@@ -25,6 +25,7 @@ from hwbc.compliance.as_at import AsAt
 from hwbc.compliance.catalogue import RULES
 from hwbc.compliance.record import Record
 from hwbc.compliance.sentences import written
+from hwbc.compliance.trail import in_general
 from hwbc.kit.tables import PER_PAGE, Table
 from hwbc.kit.templatetags.nhsuk import clock
 from hwbc.workforce import history
@@ -107,13 +108,14 @@ class Difference(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One change of one row."""
+    """One change of one row. `did`: what they were doing, in the words of the audit."""
 
     title: str
     verb: str
     at: datetime
     by: str
     role: str
+    did: str
     differences: list[Difference]
     op: str
 
@@ -306,13 +308,15 @@ def _entry(subject: Subject, said: dict[str, Any], row: tuple[Any, ...], names: 
     roles = ", ".join(Role(each).label if each in Role.values else each for each in by.split(", "))
     if name is None:
         name, roles = _nobody(by)
-    if what == "workbook.import":
-        roles = f"{roles}, with a workbook" if roles else "with a workbook"
-    return Entry(title, _verb(op, said), at, name, roles, differences, op)
+    did = f"{'which' if name == _SERVICE else 'who'} {done}" if (done := in_general(what)) else ""
+    return Entry(title, _verb(op, said), at, name, roles, did, differences, op)
+
+
+_SERVICE = "The service"
 
 
 def _nobody(by: str) -> tuple[str, str]:
-    return ("Nobody that the service knows", "") if by == "nobody" else ("The service", f"job “{by}”")
+    return ("Nobody that the service knows", "") if by == "nobody" else (_SERVICE, f"job “{by}”")
 
 
 def _verb(op: str, said: dict[str, Any]) -> str:

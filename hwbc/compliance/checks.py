@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from django.utils import timezone
 
+from coaching.actions.leaving import tell_of_leavers
 from coaching.actions.opening import tell_of_openings
 from hwbc.compliance import trends
 from hwbc.compliance.queries import standings
@@ -72,7 +73,8 @@ def dry_run(day: date) -> actions.Seen:
 
 
 def catch_up(now: datetime) -> Run | None:
-    """Do what is to be done by now and was not: the day's checks, and telling of flags and of checks that were missed.
+    """Do what is to be done by now and was not: the day's checks, and telling of flags, of cases that somebody opened
+    or left behind, and of checks that were missed.
 
     Asked every few minutes. A lost message, an emptied broker, a dead worker or a stopped schedule delay it and lose
     nothing; two at once do it once. Returns the run, where there was one to make. Counting the months comes after all
@@ -105,6 +107,7 @@ def _tell(now: datetime) -> None:
         if somebody_is_untold():
             actions.tell_of_raised_flags(day=today)
         tell_of_openings(day=today)
+        tell_of_leavers(day=today)
         for missed in overdue(now):
             actions.tell_checks_missed(day=missed.day, last=missed.last, on=today)
 

@@ -28,6 +28,8 @@ def leads_to(notification: Notification) -> str:
         return reverse("flag", kwargs={"uuid": notification.record})
     if kind == Notification.Kind.CASE_OPENED and notification.facts["as"] == "manager":
         return reverse("openings")
+    if kind == Notification.Kind.CASES_LEFT:
+        return reverse("referrals")
     if kind in (Notification.Kind.REFERRAL_ALLOCATED, Notification.Kind.CASE_OPENED) and notification.record:
         return reverse("referral", kwargs={"uuid": notification.record})
     return ""
@@ -50,6 +52,12 @@ def _case_opened(facts: Facts) -> str:
     if facts["as"] == "manager":
         return "A case at your PCN was opened by somebody whose case it is not, with a reason."
     return "A case of yours was opened by somebody else, with a reason. Your PCN manager sees who it was, and why."
+
+
+def _cases_left(facts: Facts) -> str:
+    cases = facts["cases"]
+    waits = "1 case of theirs waits" if cases == 1 else f"{cases} cases of theirs wait"
+    return f"the post at your PCN ended on {written(date.fromisoformat(facts['ended_on']))}. {waits} for another coach."
 
 
 def _deputy_named(facts: Facts) -> str:
@@ -78,4 +86,5 @@ _SAID: dict[Notification.Kind, Callable[[Facts], str]] = {
     Notification.Kind.CHECKS_MISSED: _checks_missed,
     Notification.Kind.DEPUTY_NAMED: _deputy_named,
     Notification.Kind.CASE_OPENED: _case_opened,
+    Notification.Kind.CASES_LEFT: _cases_left,
 }

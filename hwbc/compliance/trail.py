@@ -48,7 +48,7 @@ WORDS: Mapping[str, str] = {
     "agreement.void": "withdrew/withdraw a supervision agreement of {coach}",
     "case.open": "opened/open {it} with a reason",
     "caseload.read": "read/read their own caseload, with the next steps",
-    "coach.add": "added/add the coach {it}",
+    "coach.add": "added/add {it} as a coach",
     "coach.read_caseload": "read/read the caseload of {coach}",
     "coach.read_reasons": "read/read why {coach} was away or exempt",
     "demo.make": "made/make the demo",
@@ -108,6 +108,8 @@ WORDS: Mapping[str, str] = {
     "training.void": "withdrew/withdraw a training record of {coach}",
     "workbook.import": "brought/bring in a workbook",
 }
+# What {it} is where no name is said, by how the code begins; otherwise somebody.
+_IT = {"referral.": "a case", "session.": "a case", "case.": "a case", "organisation.": "a place"}
 _LISTS = {
     "audit": "Audit", "caseload": "Caseload", "coaches": "Coaches", "flags": "Flags", "overrides": "Overrides",
     "overview": "PCNs", "referrals": "Waiting referrals",
@@ -324,6 +326,15 @@ def _words(event: AuditEvent) -> str:
             return "read/read {it} with its sessions, having given a reason"
         return "read/read {it} with its sessions" + ("" if facts.get("words") else ", without what was said in them")
     return WORDS.get(event.what, f"did/do “{event.what}”")
+
+
+def in_general(code: str) -> str:
+    """What was done, without saying to whom: "set the last day of an absence of a coach". "" for no action."""
+    if code not in WORDS:  # by hand; or it has another name by now
+        return ""
+    it = next((words for begins, words in _IT.items() if code.startswith(begins)), "somebody")
+    done, _, rest = WORDS[code].replace(" as {role}", "").partition("/")
+    return f"{done} {rest.partition(' ')[2]}".format(it=it, coach="a coach", person="somebody")
 
 
 def _role(code: Any) -> str:

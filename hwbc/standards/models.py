@@ -282,6 +282,7 @@ class Notification(models.Model):
         CHECKS_MISSED = "checks_missed", "Checks missed"
         DEPUTY_NAMED = "deputy_named", "Deputy named"
         CASE_OPENED = "case_opened", "Case opened"
+        CASES_LEFT = "cases_left", "Cases left"
 
     # Made here, not by the database: whoever tells somebody else may not read the row that it would return.
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -14,7 +14,7 @@ from hwbc.workforce.factors import code_at
 from hwbc.workforce.models import User
 from tests.browser.conftest import WIDTHS, Watched
 from tests.cast import PASSWORD, SECRET, Cast, with_app
-from tests.coaching.work import exempt, given, logged, received, since, train
+from tests.coaching.work import exempt, given, leaves, logged, received, since, train
 from tests.pages import more_cases
 
 pytestmark = pytest.mark.browser
@@ -97,6 +97,33 @@ def test_an_untrained_coach_is_refused_until_somebody_answers_for_it(window, liv
     expect(row).to_contain_text("R-first")
     expect(row).to_contain_text("Mo Haddad")
     look(watched, "overrides")
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_what_a_leaver_had_is_given_to_another(window, live_cast: Cast, width: int) -> None:
+    train(live_cast, "ASHA", "BO")
+    for name, priority in (("R-left", "urgent"), ("R-also-left", "routine")):
+        since(given(live_cast, received(live_cast, name, days=30, priority=priority)), 20)
+    received(live_cast, "R-new", days=3)
+    leaves(live_cast, "ASHA", 2)
+    watched = window(width)
+    watched.sign_in(live_cast.mo)
+    page = watched.page
+    page.goto("/")
+    look(watched, "home-left")
+    page.get_by_role("link", name="referrals waiting").click()
+    expect(page.get_by_text("2 were with a coach whose post has ended.")).to_be_visible()
+    expect(page.get_by_text("Was with Asha Rahman, whose post ended on")).to_have_count(2)
+    look(watched, "waiting-left")
+    page.get_by_role("link", name="Allocate R-left").click()
+    expect(page.get_by_text("Asha Rahman, whose post ended on")).to_be_visible()
+    look(watched, "allocate-left")
+    page.get_by_role("radio", name="Bo Lindqvist").check()
+    page.get_by_role("button", name="Allocate").click()
+    expect(page.get_by_text("Bo Lindqvist has referral R-left now. It was with Asha Rahman")).to_be_visible()
+    look(watched, "allocated-left")
+    page.goto("/referrals")
+    expect(page.get_by_text("1 was with a coach whose post has ended.")).to_be_visible()
 
 
 def test_a_session_is_logged_on_a_phone_without_javascript(window, live_cast: Cast, asha: User) -> None:

@@ -43,6 +43,7 @@ def _theirs(book: oracle.Book, coach: oracle.Coach, row: oracle.Row, day: date) 
     else:
         readiness = "exempt" if oracle.is_exempt(coach, oracle.BEFORE_REFERRALS, accepted) else "untrained"
     is_open = row.get("closed_on") is None or row["closed_on"] >= day
+    is_open = is_open and not oracle.has_left(coach, row["pcn_code"], day)
     return row["referral_ref"], accepted, is_open, readiness
 
 

@@ -214,7 +214,10 @@ def compare_referrals(who: Person, **asked: str) -> int:
     rows, file = shown(who, "referrals", **asked), both(who, "referrals", **asked)
     assert len(rows) == len(file)
     for row, line in zip(rows, file, strict=True):
-        assert same(row["Referral"], line["Referral"], "Handed back" if line["Handed back"] == "Yes" else "")
+        ended = line["Post ended on"]
+        left = f"Was with {line['Was with']}, whose post ended on {written(ended)}" if ended else ""
+        back = "Handed back" if line["Handed back"] == "Yes" and not left else ""
+        assert same(row["Referral"], line["Referral"], left or back)
         assert row["Priority"] == line["Priority"]
         assert row["Received"] == written(line["Received on"])
         assert row["Waiting"] == f"{line['Days waiting']} day{'' if line['Days waiting'] == 1 else 's'}"

@@ -1,5 +1,6 @@
 """The pages of changes: what was changed from what to what, in words, by whom; for whom it is shown, until when."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,13 @@ from django.utils import timezone
 
 from coaching.actions.sessions import void_session
 from coaching.models import CoachingSession, Referral
-from hwbc.compliance import changes
+from hwbc.compliance import changes, trail
 from hwbc.kit.periods import today
 from hwbc.workforce import actions, history, walls
 from hwbc.workforce.models import Absence, Coach, Grant, Post
 from supervision.actions.meetings import correct_meeting, record_meeting
 from tests.cast import SETUP, Cast
+from tests.coaching.work import received
 from tests.one_coach import text, words, written
 from tests.pages import a_case, a_meeting, an_exemption, renamed
 
@@ -118,6 +120,29 @@ def test_a_correction_is_two_entries_of_two_rows_on_the_coachs_page(cast: Cast) 
     title = f"Meeting of {written(today())}"
     assert [said.count(f"{title}: {verb}") for verb in ("recorded", "withdrawn", "changed")] == [2, 1, 0]
     assert CANARY not in said
+
+
+def test_what_somebody_was_doing_is_said_in_the_words_of_the_audit(cast: Cast) -> None:
+    absence = away(cast)
+    said = page(cast.mo, "absence_changes", uuid=cast.coach_asha.uuid, pk=absence.pk)
+    for did in ("recorded", "set the last day of", "withdrew"):
+        assert f"by Mo Haddad (PCN manager), who {did} an absence of a coach" in said
+    said = page(cast.mo, "referral_changes", uuid=received(cast).uuid)
+    assert "by Mo Haddad (PCN manager), who wrote down that a case was received" in said
+    said = page(cast.mo, "referral_changes", **a_case(cast))
+    assert "by The service (job “tests”), which brought in a workbook" in said
+    assert not re.search(r"\b[a-z]+[._][a-z_]+\b", said)  # no code
+
+
+def test_every_action_has_words_without_names() -> None:
+    told = {code: trail.in_general(code) for code in trail.WORDS}
+    assert not [words for words in told.values() if re.search(r"[{}/]|  |\bas somebody|^ ", words)]
+    assert told["access.grant"] == "gave somebody access"
+    assert told["coach.add"] == "added somebody as a coach"
+    assert told["referral.allocate"] == "gave a case to a coach"
+    assert told["session.correct"] == "corrected a session of a case"
+    assert told["organisation.sign_in_rules"] == "set how people sign in at a place"
+    assert trail.in_general("") == ""  # nobody's, by hand
 
 
 def test_raw_sql_is_shown_as_nobodys(cast: Cast) -> None:

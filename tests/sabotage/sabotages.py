@@ -979,5 +979,96 @@ PEOPLE = [
     ),
 ]
 
-SABOTAGES = [*WALLS, *REACH, *DOOR, *ROWS, *WRITING, *LATER, *PEOPLE]
+# --- Drafts: somebody's own text, behind the wall and in the code by itself ------------------------------------------
+
+_DRAFTS = "tests/workforce/test_drafts.py::"
+_ITSELF = _DRAFTS + "test_the_code_by_itself_"
+DRAFTS = [
+    Sabotage(
+        "wall of drafts open",
+        "what somebody typed is shown to everybody",
+        (Sql("alter policy wall on workforce_draft using (true)"),),
+        _DRAFTS + "test_a_draft_is_its_writers_alone_and_stands_at_its_address_alone",
+    ),
+    Sabotage(
+        "wall of drafts takes all",
+        "somebody puts a text into somebody else's form",
+        (Sql("alter policy wall on workforce_draft with check (true)"),),
+        _DRAFTS + "test_the_database_takes_no_draft_in_anothers_name_and_changes_none",
+    ),
+    Sabotage(
+        "a draft is anybody's",
+        "the code by itself shows what somebody typed to whoever opens the form next",
+        (Edit("hwbc/workforce/models.py", "return Q(user=actor.user_id)", "return Q()"),),
+        _ITSELF + "shows_and_throws_away_nobody_elses_draft",
+    ),
+    Sabotage(
+        "a draft is asked for without its owner",
+        "a form is filled in with what anybody typed into it",
+        (
+            Edit(
+                "hwbc/workforce/sessions/drafts.py",
+                "Draft.objects.for_actor(actor).filter(address=self.address",
+                "Draft.objects.filter(address=self.address",
+            ),
+        ),
+        _ITSELF + "shows_and_throws_away_nobody_elses_draft",
+    ),
+    Sabotage(
+        "a draft is emptied by anybody",
+        "a form that was shown to somebody else is taken for one's own",
+        (
+            Edit(
+                "hwbc/workforce/sessions/drafts.py",
+                "mark is not None and mark.user_id == request.actor.user_id",
+                "mark is not None",
+            ),
+        ),
+        _ITSELF + "empties_nobody_elses_draft",
+    ),
+]
+
+# --- A leaver's cases (H2) --------------------------------------------------------------------------------------------
+
+_LEAVING = "tests/compliance/test_leaving.py::"
+LEAVING = [
+    Sabotage(
+        "a leaver's cases are in no list",
+        "what a coach has whose post has ended does not wait",
+        (
+            Edit(
+                "coaching/queries.py",
+                "where a.referral_id = r.id and {_OPEN} and {_THERE})",
+                "where a.referral_id = r.id and {_OPEN})",
+            ),
+        ),
+        _LEAVING + "test_it_waits_at_once_when_the_page_says_that_the_post_has_ended",
+    ),
+    Sabotage(
+        "a leaver's case is on two lists",
+        "what waits is on the caseload of the coach who has left, too",
+        (Edit("coaching/queries.py", "and {_OPEN} and {_THERE} and {_RECEIVED}", "and {_OPEN} and {_RECEIVED}"),),
+        _LEAVING + "test_it_waits_at_once_when_the_page_says_that_the_post_has_ended",
+    ),
+    Sabotage(
+        "a case is taken from a coach who is there",
+        "a referral that a coach has is given to another",
+        (
+            Edit(
+                "coaching/actions/referrals.py",
+                "if taken is not None and not left([taken.pk], day, LATEST):",
+                "if taken is not None and taken.pk is None:",
+            ),
+        ),
+        _LEAVING + "test_the_gate_and_who_was_faster_are_what_they_are_for_every_referral",
+    ),
+    Sabotage(
+        "nobody is told of a leaver's cases",
+        "the managers do not hear that a coach has left cases behind",
+        (Edit("hwbc/compliance/checks.py", "        tell_of_leavers(day=today)\n", ""),),
+        _LEAVING + "test_the_managers_of_the_pcn_are_told_once",
+    ),
+]
+
+SABOTAGES = [*WALLS, *REACH, *DOOR, *ROWS, *WRITING, *LATER, *PEOPLE, *DRAFTS, *LEAVING]
 BY_NAME = {one.name: one for one in SABOTAGES}

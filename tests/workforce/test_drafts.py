@@ -4,14 +4,17 @@ import json
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
-from django.test import Client
+from django.db import ProgrammingError, connection, transaction
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
 from coaching.models import CoachingSession
+from hwbc.compliance.forms.coaching import LogSession
 from hwbc.compliance.jobs import work
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
@@ -256,6 +259,53 @@ def test_a_draft_is_its_writers_alone_and_stands_at_its_address_alone(cast: Cast
             assert not Draft.objects.update(form="x")
     with walls.within(cast.asha.actor.scope):
         assert Draft.objects.count() == 1
+
+
+def test_the_code_by_itself_shows_and_throws_away_nobody_elses_draft(cast: Cast, form: str, rf: RequestFactory) -> None:
+    """With the walls lifted, every draft is there: whose it is, is asked all the same."""
+    autosave(cast.asha.client, form, typed(cast.asha.client, form))
+    with walls.lifted("tests"):
+        for who, theirs in ((cast.mo, False), (cast.zed, False), (cast.asha, True)):
+            request: Any = rf.get(form)
+            request.actor = who.actor
+            shown = LogSession()
+            shown.before_shown(request)
+            assert (shown.draft is not None, "note" in shown.initial) == (theirs, theirs)
+            if not theirs:
+                actions.discard(who.actor, address=form, form="LogSession")
+        assert Draft.objects.count() == 1
+        held = actions.hold(cast.asha.actor, address=form, fields={"note": ["canal"]})
+        actions.let_go(cast.mo.actor, held=held.pk)
+        assert Draft.objects.count() == 2
+
+
+def test_the_code_by_itself_empties_nobody_elses_draft(cast: Cast, form: str, rf: RequestFactory) -> None:
+    """A form that says it was shown to Asha is sent by Mo, and taken."""
+    sent = typed(cast.asha.client, form)
+    autosave(cast.asha.client, form, sent)
+    with walls.lifted("tests"):
+        for who, emptied in ((cast.mo, False), (cast.asha, True)):
+            request: Any = rf.post(form, sent)
+            request.actor = who.actor
+            drafts.settle(request, 302)
+            assert [draft.settled for draft in kept(cast.asha.user)] == [emptied]
+
+
+def test_the_database_takes_no_draft_in_anothers_name_and_changes_none(cast: Cast, form: str) -> None:
+    autosave(cast.asha.client, form, typed(cast.asha.client, form))
+    now = timezone.now()
+    for person in (cast.mo, cast.lee, cast.zed):
+        with walls.within(person.actor.scope):
+            row: list[Any] = [uuid4(), cast.asha.user.pk, "/", "LogSession", "{}", "", False, False, now]
+            refused = pytest.raises(ProgrammingError, match="row-level security")
+            with refused, transaction.atomic(), connection.cursor() as cursor:  # nothing is read back
+                cursor.execute(
+                    "insert into workforce_draft (uuid, user_id, address, form, fields, token, sent, settled, saved_at)"
+                    " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    row,
+                )
+            assert not Draft.objects.filter(address=form).delete()[0]
+    assert [draft.fields["note"] for draft in kept()] == [[NOTE]]
 
 
 def test_a_draft_is_kept_for_a_day_and_no_more_than_fifty_of_a_person(cast: Cast, form: str) -> None:

@@ -299,7 +299,7 @@ def _referrals(actor: Actor, given: QueryDict, as_at: AsAt) -> Found:
         (
             row.reference, row.pcn, Referral.Priority(row.priority).label, row.received_on, row.days,
             Referral.Source(row.source).label, row.practice or "No practice recorded", row.proposed_coach or "Nobody",
-            "Yes" if row.handed_back else "No",
+            "Yes" if row.handed_back else "No", row.was_with, row.post_ended_on,
         )
         for row in found
     )  # fmt: skip
@@ -310,7 +310,7 @@ REFERRALS = Export(
     "referrals",
     Can.SEE_WORK,
     "Waiting referrals",
-    "One referral that no coach has on the day.",
+    "One referral that no coach has on the day, or one whose post has ended.",
     (
         Column("Referral", "The reference by which the PCN finds the person. Nobody's name or NHS number."),
         Column("PCN", "Where it waits.", width=32),
@@ -320,7 +320,9 @@ REFERRALS = Export(
         Column("From", "Who asked.", width=28),
         Column("Practice", "Of the person, where it is recorded.", width=32),
         Column("Proposed coach", "Who was proposed for it, where you see them."),
-        Column("Handed back", "Whether a coach had it before.", width=14),
+        Column("Handed back", "Whether a coach had it before, and has it no more.", width=14),
+        Column("Was with", "The coach who has it still, although their post at the PCN has ended."),
+        Column("Post ended on", "The last day of that post.", DATE),
     ),
     _referrals,
     filters=ReferralFilter.narrows,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from coaching.actions import referrals, sessions
 from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import Case, around, caseload, is_opened, readiness, whose_case
+from coaching.queries import Case, around, caseload, is_opened, left, readiness, whose_case
 from coaching.sentences import WARNINGS, missing_piece
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import DEFINITIONS
@@ -91,11 +91,12 @@ def my_caseload(request: Request, as_at: AsAt) -> HttpResponse:
 
 
 class Taken(NamedTuple):
-    """A coach's time with a referral, as it was known."""
+    """A coach's time with a referral, as it was known. `post_ended_on`: where their post at the PCN ended before it."""
 
     row: Allocation
     coach: str
     last_day: date | None
+    post_ended_on: date | None
     warnings: list[str]
     mark: str
 
@@ -133,11 +134,14 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     mine = [each for each in taken if each.row.coach_id in actor.own(Can.LOG_SESSIONS)]
     closed = row.closed_on is not None and row.closed_on <= as_at.day
     holder = next((each for each in taken if each.last_day is None or each.last_day > as_at.day), None)
+    was_with = holder if holder and holder.post_ended_on else None  # they have left: it waits
+    if was_with:
+        holder = None
     opened = row.pcn_id in actor.around(Can.SEE_PATIENTS) and is_opened(actor, row)
     sees = row.pcn_id in actor.pcns(Can.SEE_PATIENTS) or bool(mine) or opened
     found = _sessions(actor, row, as_at, mine, opened) if sees else []
     words = any(said.words for said in found)
-    latest = holder or (taken[0] if taken else None)
+    latest = holder or was_with or (taken[0] if taken else None)
     whose = latest.row.coach_id if latest else whose_case(row)  # a colleague's list of who had it is empty
     manages = row.pcn_id in actor.pcns(Can.SEE_AUDIT) & actor.pcns(Can.SEE_PATIENTS)
     if sees:
@@ -152,6 +156,7 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "outcome": outcome_of(row),
         "closed": closed,
         "holder": None if closed else holder,
+        "was_with": None if closed else was_with,
         "taken": taken,
         "sees_sessions": sees,
         "sees_readers": manages or whose in actor.own(Can.SEE_AUDIT),
@@ -161,7 +166,7 @@ def referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
         "attended": sum(s.row.outcome == "attended" and not s.withdrawn for s in found),
         "may_log": bool(mine) and as_at.is_now,
         "may_allocate": allocates and not closed and holder is None and as_at.is_now,
-        "may_close": not closed and (allocates or (holder in mine)) and as_at.is_now,
+        "may_close": not closed and (allocates or (holder or was_with) in mine) and as_at.is_now,
         "may_hand_back": not closed and holder is not None and (allocates or holder in mine) and as_at.is_now,
         "breadcrumbs": _way(actor, as_at.query),
     }
@@ -203,15 +208,20 @@ def _taken(actor: Actor, referral: Referral, as_at: AsAt) -> list[Taken]:
     names = {grant.coach_id: grant.stands_in_for for grant in actor.deputises if grant.coach_id}
     coaches = Coach.objects.for_actor(actor).filter(pk__in=[each.coach_id for each in allocations])
     names |= dict(coaches.values_list("pk", "name"))
+    ended = left([each.pk for each in allocations], as_at.day, as_at.moment)
+    last_days = [
+        each.ends_on if each.end_recorded_at and each.end_recorded_at <= as_at.moment else None for each in allocations
+    ]
     return [
         Taken(
             each,
             names.get(each.coach_id) or "Another coach",
-            each.ends_on if each.end_recorded_at and each.end_recorded_at <= as_at.moment else None,
+            last_day,
+            day if (day := ended.get(each.pk)) and day < (last_day or date.max) else None,
             [WARNINGS[code] for code in each.warnings],
             mark(each.starts_on, each.recorded_at, each.imported),
         )
-        for each in allocations
+        for each, last_day in zip(allocations, last_days, strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from coaching.actions import referrals as actions
 from coaching.actions.referrals import AlreadyAllocated, NotReady
 from coaching.models import Allocation, Referral
-from coaching.queries import Eligible, Waiting, eligible, receiving, waiting
+from coaching.queries import Eligible, Waiting, eligible, left, receiving, waiting
 from coaching.sentences import WARNINGS, missing_piece
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import DEFINITIONS
@@ -21,6 +21,7 @@ from hwbc.compliance.checks import check_coaches
 from hwbc.compliance.exporting.offers import offer
 from hwbc.compliance.forms.coaching import Allocate, ReceiveReferral, ReferralFilter, load
 from hwbc.compliance.queries import Node, tree
+from hwbc.compliance.sentences import written
 from hwbc.compliance.views.caseload import title
 from hwbc.kit.periods import today
 from hwbc.kit.tables import Column, Table
@@ -81,7 +82,7 @@ def exported(actor: Actor, found: list[Waiting]) -> list[Waiting]:
 @require_safe
 @any_day
 def waiting_list(request: Request, as_at: AsAt) -> HttpResponse:
-    """The referrals that no coach has on the day: urgent first, then the longest."""
+    """The referrals that no coach has on the day, or one who has left: urgent first, then the longest."""
     actor = request.actor
     form, _, everything, found = listed(actor, request.GET, as_at)
     several = len(actor.pcns(Can.SEE_WORK)) > 1
@@ -95,6 +96,7 @@ def waiting_list(request: Request, as_at: AsAt) -> HttpResponse:
         "everything": len(everything),
         "sees_openings": actor.can(Can.SEE_OPENED),
         "urgent": sum(row.priority == Referral.Priority.URGENT for row in found),
+        "left": sum(row.post_ended_on is not None for row in found),
         "filter": form,
         "chips": [(label, words, table.href(page=None, **{name: None})) for name, label, words in form.chips()],
         "clear": request.path + as_at.query,
@@ -173,6 +175,8 @@ def allocate(request: Request, uuid: UUID) -> HttpResponse:
     form = Allocate(request.POST if request.method == "POST" else None, initial=initial, eligible=coaches)
     refused: NotReady | None = None
     taken, status = "", 200
+    holder = _holder(actor, referral)
+    was_with = holder and holder.left
     if request.method == "POST" and form.is_valid():
         chosen = Coach.objects.for_actor(actor, Can.ALLOCATE).get(pk=form.chosen.pk)
         try:
@@ -192,10 +196,10 @@ def allocate(request: Request, uuid: UUID) -> HttpResponse:
             messages.warning(request, "Somebody changed this referral since you opened it. Look again and choose.")
         else:
             up_to_date(actor, chosen)
-            messages.success(request, _allocated(referral, chosen, made))
+            messages.success(request, _allocated(referral, chosen, made, was_with))
             return redirect("referral", uuid=referral.uuid)
-    elif (holder := _holder(actor, referral)) and referral.closed_on is None:
-        taken = f"{holder} has this referral."
+    elif holder and not was_with and referral.closed_on is None:
+        taken = f"{holder.coach} has this referral."
     context: dict[str, Any] = {
         "referral": referral,
         "title": title(referral),
@@ -209,6 +213,7 @@ def allocate(request: Request, uuid: UUID) -> HttpResponse:
         ],
         "refused": refused,
         "taken": taken,
+        "was_with": was_with,
         "may_override": actor.pcns(Can.OVERRIDE).intersection([referral.pcn_id]),
         "breadcrumbs": _way(referral),
     }
@@ -219,18 +224,29 @@ def _proposed(referral: Referral) -> str | None:
     return str(referral.proposed_coach.uuid) if referral.proposed_coach else None
 
 
-def _holder(actor: Actor, referral: Referral) -> str:
-    """Who has it now, "" for nobody."""
+class Holder(NamedTuple):
+    """Whose name stands on a referral. `left`: with the day, where their post there has ended; "" where it has not."""
+
+    coach: str
+    left: str
+
+
+def _holder(actor: Actor, referral: Referral) -> Holder | None:
+    """Who has it now; None for nobody."""
     open_ = Allocation.objects.for_actor(actor, Can.ALLOCATE).filter(referral=referral, ends_on=None, voided_at=None)
-    coach = open_.values_list("coach", flat=True).first()
-    if coach is None:
-        return ""
-    name = Coach.objects.for_actor(actor, Can.ALLOCATE).filter(pk=coach).values_list("name", flat=True).first()
-    return str(name or "A coach of another PCN")
+    taken = open_.first()
+    if taken is None:
+        return None
+    names = Coach.objects.for_actor(actor, Can.ALLOCATE).filter(pk=taken.coach_id).values_list("name", flat=True)
+    name = str(names.first() or "A coach of another PCN")
+    last_day = left([taken.pk], today()).get(taken.pk)
+    return Holder(name, f"{name}, whose post ended on {written(last_day)}" if last_day else "")
 
 
-def _allocated(referral: Referral, coach: Coach, made: Allocation) -> str:
+def _allocated(referral: Referral, coach: Coach, made: Allocation, was_with: str | None) -> str:
     said = f"{coach.name} has referral {title(referral)} now."
+    if was_with:
+        said += f" It was with {was_with}."
     if made.warnings:
         said += f" Recorded with it: {' '.join(WARNINGS[code] for code in made.warnings)}"
     return said

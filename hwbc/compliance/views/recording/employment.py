@@ -66,7 +66,9 @@ def new_post(request: Request, uuid: UUID) -> HttpResponse:
 def finish_post(request: Request, uuid: UUID, pk: int) -> HttpResponse:
     """The last day of a post."""
     actor, post = request.actor, _post(request.actor, uuid, pk)
-    explains = "After it you see what was so up to that day, and change nothing. Open referrals stay with the coach."
+    explains = (
+        "After it you see what was so up to that day, and change nothing. Open referrals wait for another coach then."
+    )
     entry = _post_entry("End a post", post.coach, told(post, *_POST_SAYS), explains)
     if (instead := gone(request, post, entry.href, lambda now: _url("post_end", now))) is not None:
         return instead

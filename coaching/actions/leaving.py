@@ -1,0 +1,40 @@
+"""A coach's post has ended, and referrals of theirs wait: managers are told."""
+
+from datetime import date
+
+from django.db.models import Q
+
+from coaching.queries import left_behind
+from hwbc.standards.actions import tell
+from hwbc.standards.models import Notification
+from hwbc.workforce.audit import upkeep
+from hwbc.workforce.models import Grant
+from hwbc.workforce.roles import Role
+
+
+@upkeep("follows from a post's last day, which is in the audit; each row is itself the record of who was told")
+def tell_of_leavers(*, day: date) -> int:
+    """Tell the managers of a PCN that a coach whose post there has ended has open cases; answers of how many coaches.
+
+    Once a coach and last day, however it came to be known. The walls are lifted by the caller.
+    """
+    kind = Notification.Kind.CASES_LEFT
+    told = set(Notification.objects.filter(kind=kind).values_list("key", flat=True))
+    untold = [each for each in left_behind(day) if each.key not in told]
+    for each in untold:
+        managers = Grant.objects.filter(
+            Q(ends_on=None) | Q(ends_on__gte=day),
+            organisation=each.pcn,
+            role=Role.PCN_MANAGER,
+            starts_on__lte=day,
+            revoked_at=None,
+            user__is_active=True,
+        )
+        tell(
+            managers.values_list("user", flat=True),
+            kind=kind,
+            key=each.key,
+            coach=each.coach,
+            facts={"ended_on": each.last_day.isoformat(), "cases": each.cases},
+        )
+    return len(untold)
