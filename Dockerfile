@@ -30,6 +30,7 @@ ENV PATH="/service/.venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
     DJANGO_SETTINGS_MODULE=hwbc.settings HWBC_LOCAL=false BIND=0.0.0.0:8000
 COPY --from=build /service/.venv .venv
 COPY --from=build /service/.build/static .build/static
+COPY --from=build /service/.build/common-passwords.txt .build/
 COPY manage.py gunicorn.conf.py ./
 COPY hwbc hwbc
 COPY coaching coaching

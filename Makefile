@@ -47,8 +47,9 @@ check: setup .venv/dev  ## Read the code without running it: style, types, floor
 	@.venv/bin/lint-imports
 	@$(TESTING) $(PY) manage.py makemigrations --check --dry-run
 	@HWBC_LOCAL=false DEBUG=false SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))')" \
-		ALLOWED_HOSTS=service.example BASE_URL=https://service.example EMAIL_URL=smtp://mail.example:25 \
-		DATABASE_URL=postgres://hwbc_app@database.example/hwbc REDIS_URL=redis://broker.example/0 \
+		ALLOWED_HOSTS=service.example BASE_URL=https://service.example EMAIL_URL=smtp+tls://mail.example:587 \
+		DATABASE_URL="postgres://hwbc_app@database.example/hwbc?sslmode=verify-full&sslrootcert=/etc/ssl/hwbc/ca.pem" \
+		REDIS_URL="rediss://broker.example/0?ssl_cert_reqs=required" \
 		$(PY) manage.py check --deploy --fail-level WARNING
 
 reset: .venv/local  ## Throw this copy's data away and start anew; refused while anything runs

@@ -15,12 +15,13 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from hwbc.embedded import addresses
+from hwbc.kit.environment import Env, with_password
 from hwbc.kit.logs import where_it_broke, without_secrets, without_words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 BUILD_DIR = BASE_DIR / ".build"  # what `make setup` compiles: style sheet, collected static files
 
-env = environ.Env()
+env = Env()
 if (BASE_DIR / ".env").exists():
     env.read_env(str(BASE_DIR / ".env"))
 
@@ -40,6 +41,9 @@ if not SECRET_KEY:
             "or set HWBC_LOCAL=true on your own machine."
         )
     SECRET_KEY = addresses.local_secret(VAR)
+
+# Sign nothing any more, and are still believed: the keys before this one, until what they signed is over.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if LOCAL else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -81,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hwbc.kit.middleware.RequestLog",
+    "hwbc.kit.middleware.Pace",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "hwbc.kit.middleware.Common",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -143,15 +148,21 @@ def database(url: str) -> dict[str, object]:
 # Two logins: the application's, and the owner's for `migrate` and `flush` alone (hwbc.workforce.walls).
 DATABASES = {
     "default": {
-        **database(env.str("DATABASE_URL", default=addresses.database_url(VAR, addresses.APP))),
+        **database(
+            with_password(
+                env.str("DATABASE_URL", default=addresses.database_url(VAR, addresses.APP)),
+                env.str("DATABASE_PASSWORD", default=""),
+            )
+        ),
         "ATOMIC_REQUESTS": True,  # a savepoint in the front door's transaction: a refused view keeps its audit line
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": False,
     }
 }
 APPLICATION_LOGIN = str(DATABASES["default"]["USER"])  # kept apart: `migrate` swaps the one in DATABASES
-OWNER_DATABASE_URL = env.str(
-    "DATABASE_OWNER_URL", default=addresses.database_url(VAR, addresses.OWNER) if EMBEDDED_DATABASE else ""
+OWNER_DATABASE_URL = with_password(
+    env.str("DATABASE_OWNER_URL", default=addresses.database_url(VAR, addresses.OWNER) if EMBEDDED_DATABASE else ""),
+    env.str("DATABASE_OWNER_PASSWORD", default=""),
 )
 # The web server pools connections (gunicorn.conf sets the size); commands and Celery's processes hold one.
 DATABASE_POOL = env.int("DATABASE_POOL", default=0)
@@ -168,7 +179,9 @@ if DATABASE_POOL:
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", default=addresses.broker_url(VAR))
+REDIS_URL = with_password(
+    env.str("REDIS_URL", default=addresses.broker_url(VAR)), env.str("REDIS_PASSWORD", default="")
+)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True  # what a task did stands in the database
 CELERY_TASK_ACKS_LATE = True
@@ -188,6 +201,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
+
+# Hosts that are reached in the clear on purpose, on a network where nobody else is (hwbc.kit.checks).
+PRIVATE_NETWORK = env.list("PRIVATE_NETWORK", default=[])
 
 # In the database and not in the broker: sign-in and its throttling must work while the broker is down.
 CACHES = {
@@ -233,7 +249,9 @@ AUTHENTICATION_BACKENDS = ["hwbc.workforce.accounts.Backend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    # The 5,000 most used of 12 characters or more among ten million that have leaked, and Django's own of that length.
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator",
+     "OPTIONS": {"password_list_path": BUILD_DIR / "common-passwords.txt"}},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
      "OPTIONS": {"user_attributes": ["email", "name"]}},
     {"NAME": "hwbc.workforce.passwords.OwnWords"},
@@ -277,8 +295,9 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"  # the device asks for a finger, a face or its PIN: two factors in one
 MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds before and after: clocks of phones differ
 MFA_TOTP_ISSUER = SERVICE_NAME
-# Encrypts the secrets of second factors in the database. Another key, and everybody has to set theirs up anew.
-MFA_KEY = env.str("MFA_KEY", default="") or SECRET_KEY
+# The first encrypts the secrets of second factors in the database, all of them decrypt (`manage.py encrypt_again`).
+# A key that is missing is lost to whoever it was used for: they set their second factor up anew.
+MFA_KEYS = env.list("MFA_KEY", default=[]) or [SECRET_KEY, *SECRET_KEY_FALLBACKS]
 MAIL_IN_BACKGROUND = True  # how long a mail server takes tells nobody whether there is an account
 
 # Signing in at an OpenID provider, such as NHSmail (Microsoft Entra): off unless all of these name one.
@@ -312,6 +331,7 @@ OIDC_PHISHING_RESISTANT_AMR = env.list("OIDC_PHISHING_RESISTANT_AMR", default=[]
 OIDC_ORIGINS = [f"{_provider.scheme}://{_provider.netloc}"] if OIDC_NAME else []
 OIDC_ORIGINS += env.list("OIDC_MORE_ORIGINS", default=[]) if OIDC_NAME else []
 SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_ADAPTER = "hwbc.workforce.oidc.Adapter"
 
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 
@@ -336,6 +356,9 @@ if not LOCAL:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     if ALLAUTH_TRUSTED_PROXY_COUNT:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Of one session, in each process of the web server (hwbc.kit.middleware.Pace); 0: no limit. Static files do not count.
+REQUESTS_A_MINUTE = env.int("REQUESTS_A_MINUTE", default=600)
 
 # In the session and not in a cookie: what a page answers may name people and give reasons.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

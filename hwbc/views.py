@@ -51,6 +51,7 @@ def csrf_failure(request: Request, reason: str = "") -> HttpResponse:
     """A form whose token is not this browser's, or no longer: nothing is done, and what was typed is kept."""
     if request.actor.user_id is None and "typed_by" in request.POST:
         return to_sign_in(request)
+    request.refused_for = "token"
     kept = keep_sent(request)
     context = {"kept": kept, "address": request.get_full_path()}
     return render(request, "403_csrf.html", context, status=403)

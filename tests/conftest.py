@@ -45,8 +45,9 @@ settings.REDIS_URL = settings.CELERY_BROKER_URL = broker_of_this_process()
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_settings() -> None:
-    """Cheap passwords, mail in memory before the page is there: what the tests are not about."""
+    """Cheap passwords, no limit of requests, mail in memory before the page is there: what the tests are not about."""
     settings.MAIL_IN_BACKGROUND = False
+    settings.REQUESTS_A_MINUTE = 0  # one session of a test asks for thousands
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -166,6 +166,13 @@ class Provider:
                 sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 return {name: values[0] for name, values in parse_qs(sent).items()}
 
+            def _moved(self) -> bool:
+                """Whether it has sent the service on: to where the same, and the truth, is told."""
+                moves = f"moves {self.path}" in provider.lies
+                if moves:
+                    self._answer(307, "", Location=f"/moved{self.path}")
+                return moves
+
             def do_GET(self) -> None:
                 there = urlsplit(self.path)
                 asked = {name: values[0] for name, values in parse_qs(there.query).items()}
@@ -186,6 +193,9 @@ class Provider:
                         self._answer(302, "", Location=provider.consent(asked))
                     return
                 provider.fetched.append(there.path)
+                if self._moved():
+                    return
+                there = urlsplit(self.path.removeprefix("/moved"))
                 if "breaks" in provider.lies:
                     self._answer(500, "Traceback", "text/plain")
                 elif there.path == "/.well-known/openid-configuration":
@@ -204,6 +214,8 @@ class Provider:
                     self._answer(302, "", Location=provider.consent(form))
                     return
                 provider.fetched.append(self.path)
+                if self._moved():
+                    return
                 status, answer = provider.token(form)
                 self._answer(status, json.dumps(answer))
 

@@ -38,7 +38,7 @@ LEVELS_1_AND_2 = {
     "16.1": 1, "16.2": 5, "16.3": 4, "16.4": 3, "16.5": 3,
 }  # fmt: skip
 WHOLE = ("10.3", "10.4", "10.6", "10.7", "17")  # sections and a chapter of what is not here
-KINDS = ("Test:", "Control:", "Does not apply:", "Not met yet:")
+KINDS = ("Test:", "Control:", "Control (operator):", "Does not apply:", "Not met yet:")
 
 LIKELIHOODS = ("Very low", "Low", "Medium", "High", "Very high")
 SEVERITIES = ("Minor", "Significant", "Considerable", "Major", "Catastrophic")
@@ -46,6 +46,7 @@ SEVERITIES = ("Minor", "Significant", "Considerable", "Major", "Catastrophic")
 _NUMBER = r"\d+(\.\d+){0,2}"
 _SPAN = re.compile(r"`([^`\n]+)`")
 _TEST = re.compile(r"tests/[\w/]+\.py(::\w+)+")
+_OF_THE_OPERATOR = re.compile(r"\]\(deploy\.md#[\w-]+\)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FILE = re.compile(r"[\w.\-]+(/[\w.\-]+)*/?")
 _ENDING = re.compile(r"\.(py|md|txt|toml|json|yml|js|html|example|dockerignore|npmrc)$|/$|^(Makefile|Dockerfile)$")
@@ -148,12 +149,14 @@ def unanswered(text: str) -> list[str]:
             found.append(f"{row[0]} has {len(row)} cells")
             continue
         number, asked, answer = row
-        kinds = [kind for kind in KINDS for _ in re.findall(rf"(?<!\w){kind}", answer)]
+        kinds = [kind for kind in KINDS for _ in re.findall(rf"(?<!\w){re.escape(kind)}", answer)]
         spans = _SPAN.findall(answer)
         if len(kinds) != 1 or not answer.startswith(kinds[0]):
             found.append(f"{number} has {len(kinds)} answers")
         elif kinds[0] == "Test:" and not any(_TEST.fullmatch(span) for span in spans):
             found.append(f"{number} names no test")
+        elif kinds[0] == "Control (operator):" and not _OF_THE_OPERATOR.search(answer):
+            found.append(f"{number} does not say what the operator does")
         elif kinds[0] == "Control:" and not (spans or _LINK.search(answer)):
             found.append(f"{number} names no control")
         elif kinds[0] in ("Does not apply:", "Not met yet:") and len(answer.removeprefix(kinds[0]).split()) < 3:
@@ -311,6 +314,10 @@ def test_a_made_up_setting_or_command_is_caught() -> None:
         (f"Test: `{A_TEST}`", False),
         ("Control: `hwbc/settings.py`", False),
         ("Control: [deploying](deploy.md)", False),
+        ("Control (operator): the proxy, [deploying](deploy.md#encryption-on-the-way)", False),
+        ("Control (operator): the proxy of whoever runs it", True),
+        ("Control (operator): `docker-compose.yml`", True),
+        ("Control (operator): [deploying](deploy.md)", True),
         ("Not met yet: nobody has done it", False),
         ("Does not apply: there is no such thing", False),
         ("", True),

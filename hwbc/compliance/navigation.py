@@ -20,7 +20,7 @@ SECTIONS: tuple[tuple[str, str, Can | None], ...] = (
     ("notifications", "Notifications", None),
     ("status", "Service status", Can.SEE_STATUS),
 )
-FOOTER: tuple[tuple[str, str], ...] = (("how_we_count", "How we count"), ("components", "Components"))
+FOOTER: tuple[tuple[str, str], ...] = (("how_we_count", "How we count"),)
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:

@@ -34,6 +34,8 @@ WORDS: Mapping[str, str] = {
     "access.restore": "let/let {it} sign in again",
     "access.send_again": "sent/send {it} the invitation again",
     "access.suspend": "suspended/suspend {it}",
+    "account.attempt": "signed/sign in as {it}",
+    "account.confirm": "confirmed/confirm that they are {it}",
     "account.end_session": "ended/end a session of theirs",
     "account.end_sessions": "signed/sign {it} out everywhere",
     "account.link": "linked/link the account with a provider",
@@ -62,6 +64,7 @@ WORDS: Mapping[str, str] = {
     "factor.add_app": "added/add an authenticator app",
     "factor.add_passkey": "added/add a passkey",
     "factor.codes": "made/make recovery codes",
+    "factor.encrypt_again": "encrypted/encrypt the secrets of second factors with a new key",
     "factor.remove": "removed/remove a second factor",
     "factor.use_code": "used/use a code as second factor",
     "flag.acknowledge": "acknowledged/acknowledge a flag of {coach}",
@@ -108,6 +111,8 @@ WORDS: Mapping[str, str] = {
     "training.void": "withdrew/withdraw a training record of {coach}",
     "workbook.import": "brought/bring in a workbook",
 }
+# Where these were refused nobody knows who it was: the event's user is the one whose account it was about.
+SHOWING_WHO = ("account.attempt", "account.confirm", "factor.use_code")
 # What {it} is where no name is said, by how the code begins; otherwise somebody.
 _IT = {"referral.": "a case", "session.": "a case", "case.": "a case", "organisation.": "a place"}
 _LISTS = {
@@ -310,6 +315,8 @@ def _told(
     words = _words(event).format(**told)
     did = re.sub(r"^(\w+)/(\w+)", r"\2" if refused else r"\1", words)
     why = _why(event.facts) if refused else ""
+    if refused and event.what in SHOWING_WHO:
+        return Told(event, "Somebody", "", did, why)
     who = event.user.name if event.user else event.by.capitalize()
     return Told(event, who, roles(event.by) if event.user else "", did, why)
 
@@ -321,6 +328,8 @@ def _words(event: AuditEvent) -> str:
         rows = facts.get("rows")
         many = f", {rows:,} row{'' if rows == 1 else 's'}" if isinstance(rows, int) else ""
         return f"exported/export the list “{_LISTS.get(name, name)}” as {event.kind.rpartition('.')[2].upper()}{many}"
+    if event.what == "factor.use_code" and event.outcome == AuditEvent.Outcome.REFUSED:
+        return "used/use a code as second factor of {it}"
     if event.what == "referral.read":
         if facts.get("reason"):
             return "read/read {it} with its sessions, having given a reason"

@@ -1,12 +1,16 @@
 """Middleware that knows nothing of the service."""
 
+import time
 from collections.abc import Callable
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
+from django.template import loader
 from django_structlog.middlewares import RequestMiddleware
+
+_log = structlog.get_logger(__name__)
 
 
 class Common(CommonMiddleware):
@@ -50,6 +54,38 @@ class RequestLog(RequestMiddleware):
     def bind_ip(cls, request: HttpRequest) -> None:
         """Every line of this request has its address."""
         structlog.contextvars.bind_contextvars(ip=address_of(request))
+
+
+class Pace:
+    """No more requests of one session in a minute than any person makes: a script that takes everything is slowed down.
+
+    Each process counts by itself, in memory: nothing is asked for it. Without a session there is nothing to take.
+    """
+
+    LARGEST = 100_000  # sessions of one minute: made-up ones fill no memory
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.minute, self.counts = 0, dict[str, int]()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        most: int = settings.REQUESTS_A_MINUTE
+        key = request.COOKIES.get(settings.SESSION_COOKIE_NAME) if most else None
+        if key and (count := self._count(key)) > most:
+            if count == most + 1:  # a line a minute
+                _log.warning("refused", kind="too_fast", status=429, page=None, user=None)
+            response = HttpResponse(loader.render_to_string("429_pace.html"), status=429)
+            response["Retry-After"] = str(60 - int(time.time()) % 60)
+            return response
+        return self.get_response(request)
+
+    def _count(self, key: str) -> int:
+        minute = int(time.time()) // 60
+        if minute != self.minute or len(self.counts) > self.LARGEST:
+            self.minute, self.counts = minute, {}
+        counts = self.counts
+        counts[key] = count = counts.get(key, 0) + 1  # two threads may count one: it is a limit for thousands
+        return count
 
 
 def address_of(request: HttpRequest) -> str:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_http_methods
@@ -58,7 +59,12 @@ def showcase() -> dict[str, Any]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def components(request: HttpRequest) -> HttpResponse:
-    """Every component, and a form with every field; sent, it comes back with its errors. Nothing is saved."""
+    """Every component, and a form with every field; sent, it comes back with its errors. Nothing is saved.
+
+    For who works on the service: there is no such page outside a local copy.
+    """
+    if not settings.LOCAL:
+        raise Http404
     form = ExampleForm(request.POST, request.FILES) if request.method == "POST" else ExampleForm()
     breadcrumbs = [{"text": "Home", "href": "/"}]
     return render(request, "components/everything.html", {"form": form, "breadcrumbs": breadcrumbs} | showcase())

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from uuid import UUID
 
+import structlog
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
     from hwbc.workforce.audit import Line
     from hwbc.workforce.models import User
 
+_log = structlog.get_logger(__name__)
+
 P = ParamSpec("P")
+_REFUSES = {403: "role", 404: "record", 429: "too_many"}  # status → what was missing, or too much
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 View = Callable[Concatenate["Request", P], HttpResponseBase]
 
@@ -154,6 +159,7 @@ class Request(HttpRequest):
     session_left: clock.Left  # there where somebody is signed in
     missing: sign_in.Step | None  # what has to be done before anything opens
     passkey_asked: bool  # whether an organisation of whoever has signed in asks for a passkey
+    refused_for: str  # why it was refused, where the status alone does not say so: for the log
     reading: "Line"  # of a page made with `@reads`: what to say of the record that it shows
 
 
@@ -171,6 +177,12 @@ def actor_of(user: "User", day: date | None = None) -> Actor:
     """The actor that a user is today: for what is done on a user's behalf outside a request."""
     with walls.lifted("reach: it decides what the scope will be"):
         return _actor(user, day or today())
+
+
+def place_of(user_id: int) -> int | None:
+    """Where an account belongs: for what is done to it by somebody unknown. The same work where there is none (0)."""
+    with walls.lifted("reach: it decides what the scope will be"):
+        return Actor(user_id, "", reach(user_id, today())).place
 
 
 def has_access_elsewhere(user: "User", actor: Actor, day: date) -> bool:
@@ -343,6 +355,7 @@ class FrontDoor:
         """What the view has left to be done: a draft that was saved, clocks that start, a browser that forgets."""
         from hwbc.workforce.sessions import drafts
 
+        _note_refusal(request, response.status_code)
         if request.actor.user_id is not None:
             drafts.settle(request, response.status_code)
         if request.user.is_authenticated:
@@ -379,6 +392,17 @@ class FrontDoor:
             record_refusal(request.actor, exception.can, page)
             return render(request, "403.html", {"reason": exception.reason, "ask": exception.ask}, status=403)
         return None
+
+
+def _note_refusal(request: Request, status: int) -> None:
+    """A line of the log for what was refused. That a record is not there, or not theirs, is the same answer."""
+    match = request.resolver_match
+    names_a_record = match is not None and any(isinstance(value, UUID | int) for value in match.kwargs.values())
+    if status not in _REFUSES or (status == 404 and not names_a_record):
+        return
+    kind = getattr(request, "refused_for", _REFUSES[status])
+    page = match.url_name if match else None
+    _log.warning("refused", kind=kind, status=status, page=page, user=request.user.pk)
 
 
 def _signs_out(request: Request) -> bool:

@@ -15,14 +15,15 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.contrib.sites.shortcuts import get_current_site
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, send_mail
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
 from hwbc.kit.mail import send_later
-from hwbc.workforce import actions, factors, sign_in
+from hwbc.workforce import actions, attempts, factors, sign_in
 from hwbc.workforce.access import Actor, actor_of
 from hwbc.workforce.actions import factors as factor_actions
 from hwbc.workforce.models import Demo, User
@@ -71,6 +72,25 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().logout(request)
         if isinstance(user, User):
             actions.signed_out(actor_of(user), user=user)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            self._refused(request, attempts.TOO_MANY_PASSWORDS, **credentials)
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        self._refused(request, attempts.WRONG_PASSWORD, **credentials)
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        attempts.refused(request, user, attempts.CLOSED)
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
+
+    def _refused(self, request: HttpRequest, why: str, **credentials: Any) -> None:
+        typed = self._get_login_attempts_cache_key(request, **credentials)
+        attempts.refused(request, next(iter(accounts_at(typed)), None), why, typed)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         # allauth's has the host that the browser asked for, port and all: another port would be five more guesses.

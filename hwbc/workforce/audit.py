@@ -20,7 +20,7 @@ from psycopg.errors import ExclusionViolation, UniqueViolation
 
 from hwbc.workforce import history
 from hwbc.workforce.access import Actor, Request, View
-from hwbc.workforce.models import AuditEvent, Coach, Fact, Organisation, Period
+from hwbc.workforce.models import AuditEvent, Coach, Fact, Organisation, Period, User
 from hwbc.workforce.roles import Can
 from hwbc.workforce.versions import Stale, latest
 
@@ -215,6 +215,19 @@ def record_refusal(actor: Actor, can: Can, page: str | None) -> None:
     line = Line("page.refuse", actor)
     line.kind, line.facts = "page", {"page": page, "needs": can.name}
     _write(actor, line, AuditEvent.Outcome.REFUSED)
+
+
+def record_attempt(user: User | None, place: int | None, what: str, why: str) -> None:
+    """Somebody did not get in, or did not show that they are who they say: an event of the account that it was about.
+
+    Where there is no such account it is written too and taken back, so that nobody learns it from the time it takes.
+    """
+    line = Line(what, Actor(user.pk if user else None, ""))
+    line.kind, line.record = User._meta.label_lower, str(user.uuid) if user else ""
+    line.organisation_id, line.facts = place, {"refused": why}
+    before = transaction.savepoint()
+    _write(Actor(user.pk if user else None, ""), line, AuditEvent.Outcome.REFUSED)
+    (transaction.savepoint_commit if user else transaction.savepoint_rollback)(before)
 
 
 def _check_constraints(then: str = "", *params: str) -> None:

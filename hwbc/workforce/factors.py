@@ -5,7 +5,7 @@ Tables and ceremonies are allauth's; what is written is written by hwbc.workforc
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
@@ -19,7 +19,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.mfa.webauthn.internal import auth as webauthn
 from cryptography.exceptions import InvalidSignature
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -32,6 +32,7 @@ APP, PASSKEY, CODES = (
     Authenticator.Type.WEBAUTHN,
     Authenticator.Type.RECOVERY_CODES,
 )
+SECRET = frozenset({"secret", "seed"})  # what allauth encrypts of a factor's data: an app's, and that of the codes
 FEW = 3  # recovery codes that are left: time for new ones
 
 WRONG_CODE = (
@@ -43,8 +44,30 @@ NOT_ACCEPTED = "The passkey was not accepted. Try again, or use another way."
 
 
 @lru_cache(maxsize=4)
-def _fernet(key: str) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(sha256(f"hwbc second factors|{key}".encode()).digest()))
+def _fernet(keys: tuple[str, ...]) -> MultiFernet:
+    """The first key encrypts, all of them decrypt."""
+    digests = [sha256(f"hwbc second factors|{key}".encode()).digest() for key in keys]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+
+
+@contextmanager
+def _with_its_key() -> Iterator[MultiFernet]:
+    try:
+        yield _fernet(tuple(settings.MFA_KEYS))
+    except InvalidToken:
+        raise RuntimeError(
+            "MFA_KEY (or SECRET_KEY, where there is none) does not name the key with which this second factor was "
+            "stored."
+        ) from None
+
+
+def encrypted_again(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored of a factor, its secrets encrypted with the first key. Raises RuntimeError where one is lost."""
+    data = dict(stored)
+    with _with_its_key() as keys:
+        for name in SECRET.intersection(data):
+            data[name] = keys.rotate(data[name].encode()).decode()
+    return data
 
 
 class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
@@ -54,16 +77,12 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def encrypt(self, text: str) -> str:
         """What is stored of a secret."""
-        return _fernet(settings.MFA_KEY).encrypt(text.encode()).decode()
+        return _fernet(tuple(settings.MFA_KEYS)).encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """The secret. Raises RuntimeError where MFA_KEY is another one than it was."""
-        try:
-            return _fernet(settings.MFA_KEY).decrypt(encrypted_text.encode()).decode()
-        except InvalidToken:
-            raise RuntimeError(
-                "MFA_KEY (or SECRET_KEY, where there is none) is not the key with which this second factor was stored."
-            ) from None
+        """The secret. Raises RuntimeError where MFA_KEY does not name the key with which it was stored."""
+        with _with_its_key() as keys:
+            return keys.decrypt(encrypted_text.encode()).decode()
 
     def get_public_key_credential_user_entity(self, user: User) -> dict[str, Any]:
         """How a passkey names its account: by what nobody can guess, so that nobody learns which accounts there are."""

@@ -15,8 +15,9 @@ from django.http import HttpRequest
 
 from hwbc.kit.fields import NhsukForm
 from hwbc.kit.layout import Field
-from hwbc.workforce import accounts, factors
+from hwbc.workforce import accounts, attempts, factors
 from hwbc.workforce.actions.factors import use_code
+from hwbc.workforce.audit import ActionRefused
 from hwbc.workforce.models import User
 from hwbc.workforce.queries import accounts_at
 
@@ -141,11 +142,14 @@ class _Code(NhsukForm, mfa.BaseAuthenticateForm):  # type: ignore[misc]
     def clean_code(self) -> str:
         guess = factors.Guess(context.request, self.user)
         if not guess.allowed:
+            attempts.refused(context.request, self.user, attempts.TOO_MANY_CODES)
             raise ValidationError(factors.TOO_MANY)
         code = str(self.cleaned_data["code"])
-        found = use_code(accounts.themself(self.user), user=self.user, code=code)
-        if found is None:
-            raise ValidationError(factors.WRONG_CODE)
+        try:
+            found = use_code(accounts.themself(self.user), user=self.user, code=code)
+        except ActionRefused:
+            attempts.note(context.request, self.user, attempts.WRONG_CODE)
+            raise
         guess.was_right()
         found.user = self.user
         self.authenticator = found
@@ -169,10 +173,17 @@ class _Passkey(mfa_passkeys.AuthenticateWebAuthnForm):  # type: ignore[misc]
 
     def clean_credential(self) -> Authenticator:
         credential = self.cleaned_data["credential"]
-        with factors.ceremony():
-            webauthn.parse_authentication_response(credential)
-            user = self.user or factors.owner_of(credential)
-            return webauthn.complete_authentication(user, credential)
+        try:
+            with factors.ceremony():
+                webauthn.parse_authentication_response(credential)
+                user = self.user or factors.owner_of(credential)
+                return webauthn.complete_authentication(user, credential)
+        except ValidationError:
+            if self.user:
+                attempts.refused(context.request, self.user, attempts.WRONG_PASSKEY)
+            else:  # whose it is, is only what the browser says
+                attempts.note(context.request, None, attempts.WRONG_PASSKEY)
+            raise
 
 
 class SecondStepPasskey(_Passkey):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import jwt
 import structlog
-from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
 from allauth.socialaccount.internal import statekit
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.base.constants import AuthProcess
@@ -25,7 +25,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.crypto import get_random_string
-from requests import RequestException
+from requests import RequestException, Session
 
 from hwbc.workforce import sign_in
 from hwbc.workforce.accounts import themself
@@ -106,6 +106,15 @@ class Identity:
 def configured() -> bool:
     """Whether the settings name a provider."""
     return bool(settings.OIDC_NAME)
+
+
+class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Follows no redirect: what the provider says of itself are the addresses, and one that sends us on is away."""
+
+    def get_requests_session(self) -> Session:
+        session: Session = super().get_requests_session()
+        session.max_redirects = 0
+        return session
 
 
 class _Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]

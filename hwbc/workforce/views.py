@@ -22,13 +22,14 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hwbc.kit.qr import svg
-from hwbc.workforce import factors, oidc, sign_in
+from hwbc.workforce import attempts, factors, oidc, sign_in
 from hwbc.workforce.access import Request, part_way, public, signed_in
 from hwbc.workforce.accounts import go_on, tell, themself
 from hwbc.workforce.actions import factors as actions
 from hwbc.workforce.forms import AddApp, AddPasskey, UsePasskey
 from hwbc.workforce.models import User
 from hwbc.workforce.queries import sessions_of
+from hwbc.workforce.sessions import confirm
 from hwbc.workforce.sign_in import How, Step
 
 _log = structlog.get_logger(__name__)
@@ -61,10 +62,7 @@ def _confirm_first(request: Request, back: str) -> HttpResponse | None:
         return redirect(f"{methods[0]['url']}?{urlencode({'next': reverse(back)})}")
     if sign_in.how(request.session) not in sign_in.AT_PROVIDER:
         return None
-    # Neither a password nor a factor of ours: they have signed in at the provider, and do so again.
-    logout(request)
-    messages.warning(request, "Sign in again first: this needs you to have signed in within the last five minutes.")
-    return redirect(f"{reverse('account_login')}?{urlencode({'next': reverse(back)})}")
+    return confirm.at_provider_again(request, reverse(back))
 
 
 def _onward(request: Request) -> HttpResponse:
@@ -168,6 +166,7 @@ def add_app(request: Request) -> HttpResponse:
 def _app_added(request: Request, user: User, form: AddApp, secret: str) -> bool:
     guess = factors.Guess(request, user)
     if not guess.allowed:
+        attempts.refused(request, user, attempts.TOO_MANY_CODES)
         form.add_error("code", factors.TOO_MANY)
         return False
     key = request.session.session_key or ""
@@ -234,6 +233,7 @@ def use_passkey(request: Request) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         post_authentication(request, form.cleaned_data["credential"])
         sign_in.strengthen(request.session, How.PASSWORD_PASSKEY)
+        confirm.another_key(request)
         return _onward(request)
     context = {
         "form": form,
@@ -312,6 +312,8 @@ def _change(request: Request, user: User) -> HttpResponse:
         go_on(request, user)
         tell(user, "codes_made")
         return redirect("account_codes")
+    if (before := confirm.first(request)) is not None:
+        return before
     if request.POST.get("end") == "others":
         actions.end_sessions(request.actor, user=user, but=key)
         go_on(request, user)

@@ -9,6 +9,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hwbc.settings")
     os.environ.setdefault("HWBC_LOCAL", "true")
     os.environ["LOG_LEVEL"] = "WARNING"
+    os.environ["REQUESTS_A_MINUTE"] = "0"  # a few sessions stand for many people
     os.environ["DATABASE_POOL"] = "2"  # without it every request would open a connection
     import django
 

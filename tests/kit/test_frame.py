@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.messages import constants
 from django.contrib.messages.storage.base import Message
+from django.http import Http404
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
@@ -155,3 +156,9 @@ def test_a_stale_change_shows_both_versions():
 
 def test_the_context_processor_looks_nothing_up_by_itself():
     assert isinstance(frame(request_of(Untouchable()))["frame"], Frame)
+
+
+def test_the_components_are_for_a_local_copy_alone(settings):
+    settings.LOCAL = False
+    with pytest.raises(Http404):
+        components(request_of(ASHA))

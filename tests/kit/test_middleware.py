@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+import time_machine
 from allauth.account.adapter import get_adapter
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
-from hwbc.kit.middleware import address_of
+from hwbc.kit.middleware import Pace, address_of
 from tests.need_to_know import logged
 
 CONNECTED = "192.0.2.1"
@@ -41,3 +43,54 @@ def test_proxies_that_say_too_little_stop_nothing(forwarded: str, settings: Any)
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 3
     request = RequestFactory().get("/", REMOTE_ADDR=CONNECTED, headers={"x-forwarded-for": forwarded})
     assert address_of(request) == CONNECTED
+
+
+# --- No faster than a person ------------------------------------------------------------------------------------------
+
+
+def paced(settings: Any) -> Any:
+    """Asks through the middleware as this session; the answer."""
+    settings.REQUESTS_A_MINUTE = 3
+    pace = Pace(lambda request: HttpResponse("here"))
+    name = settings.SESSION_COOKIE_NAME
+
+    def ask(key: str = "") -> HttpResponse:
+        return pace(RequestFactory().get("/", headers={"cookie": f"{name}={key}"} if key else {}))
+
+    return ask
+
+
+def test_a_session_that_asks_faster_than_anybody_reads_waits_for_the_next_minute(settings: Any) -> None:
+    ask = paced(settings)
+    with time_machine.travel(1_800_000_005, tick=False) as clock, logged() as lines:  # five seconds into a minute
+        assert [ask("a").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+        refused = ask("a")
+        assert "Too many pages at once" in refused.content.decode()
+        assert refused.headers["Retry-After"] == "55"
+        assert ask("b").status_code == 200  # another session
+        assert [ask().status_code for _ in range(5)] == [200] * 5  # and who has none
+        clock.shift(55)
+        assert ask("a").status_code == 200
+    assert len([line for line in lines if "kind=too_fast" in line]) == 1
+
+
+def test_made_up_sessions_fill_no_memory(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.REQUESTS_A_MINUTE = 3
+    monkeypatch.setattr(Pace, "LARGEST", 10)
+    pace = Pace(lambda request: HttpResponse("here"))
+    for n in range(100):
+        pace._count(str(n))
+        assert len(pace.counts) <= 11
+
+
+def test_without_a_limit_nothing_is_counted(settings: Any) -> None:
+    ask = paced(settings)
+    settings.REQUESTS_A_MINUTE = 0
+    assert {ask("a").status_code for _ in range(10)} == {200}
+
+
+def test_it_stands_before_all_that_asks_the_database(settings: Any) -> None:
+    middleware = settings.MIDDLEWARE
+    assert middleware.index("hwbc.kit.middleware.Pace") < middleware.index(
+        "django.contrib.sessions.middleware.SessionMiddleware"
+    )

@@ -3,22 +3,28 @@
 import time
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import time_machine
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
 from hwbc.standards.models import Job
 from hwbc.workforce import walls
+from hwbc.workforce.actions.factors import end_session
 from hwbc.workforce.checks import pages
 from hwbc.workforce.models import Grant, User
+from hwbc.workforce.queries import sessions_of
 from hwbc.workforce.roles import Role
 from hwbc.workforce.sessions import confirm
+from hwbc.workforce.sign_in import How
 from tests.cast import PASSWORD, Cast, came_in, signed_in
 from tests.kit.html import parse_page
 from tests.pages import a_grant, an_export, more_coaches
-from tests.typed import Values, opened, values
+from tests.typed import Values, drafted, opened, values
 
 pytestmark = pytest.mark.django_db
 
@@ -208,3 +214,65 @@ def test_a_role_that_is_given_is_the_same_with_and_without_being_asked(cast: Cas
     cast.mo.client.post(reverse("access_end", kwargs=a_grant(cast)))
     with walls.lifted("tests"):
         assert Grant.objects.get(user=cast.rae.user, role=Role.RECRUITER).revoked_at is not None
+
+
+# --- The session after it ---------------------------------------------------------------------------------------------
+
+
+def test_confirming_gives_the_session_another_key_and_the_old_one_opens_nothing(
+    cast: Cast, mo: Client, few: None
+) -> None:
+    thief, elsewhere = Client(), Client()  # one that knows the key, and another session of Mo's
+    name = settings.SESSION_COOKIE_NAME
+    before = thief.cookies[name] = mo.cookies[name].value
+    signed_in(elsewhere, cast.mo.user)
+    draft = opened(mo, reverse("access_invite"), name="Kim Lee")
+    drafts_kept = mo.post(reverse("draft_save"), draft | {"draft_address": reverse("access_invite")})
+    assert drafts_kept.json()["saved"]
+    assert thief.get("/").status_code == 200
+    confirmed(mo, mo.get(reverse("coaches_export")))
+    assert mo.cookies[name].value != before
+    assert mo.get("/").status_code == elsewhere.get("/").status_code == 200
+    assert thief.get("/").headers["Location"].startswith("/account/sign-in")
+    assert values(drafted(mo.get(reverse("access_invite")).content.decode()))["name"] == "Kim Lee"
+
+
+def test_the_list_of_sessions_follows_at_once(cast: Cast, mo: Client, few: None) -> None:
+    confirmed_at = mo.get(reverse("coaches_export")).headers["Location"]
+    mo.post(confirmed_at, {"password": PASSWORD})
+    with walls.within(walls.Scope(cast.mo.user.pk)):
+        [row] = sessions_of(cast.mo.user.pk)
+    assert row.session_key == mo.session.session_key
+    end_session(cast.mo.actor, user=cast.mo.user, session=row)  # from another one
+    assert mo.get("/").headers["Location"].startswith("/account/sign-in")
+
+
+def test_a_wrong_password_changes_no_key(cast: Cast, mo: Client) -> None:
+    before = mo.session.session_key
+    mo.post(CONFIRM, {"password": "wrong wrong wrong"})
+    assert mo.session.session_key == before
+
+
+def test_ending_sessions_asks_first(cast: Cast, mo: Client) -> None:
+    security = reverse("account_security")
+    elsewhere = signed_in(Client(), cast.mo.user)
+    assert mo.get(security).status_code == 200  # to look ends nothing
+    page = confirmed(mo, mo.post(security, {"end": "others"}))
+    assert elsewhere.get("/").status_code == 200
+    address, fields = held(page)
+    assert (address, fields["end"]) == (security, "others")
+    mo.post(address, fields)
+    assert elsewhere.get("/").status_code == 302
+    assert mo.get("/").status_code == 200
+
+
+def test_who_signs_in_at_a_provider_alone_confirms_there(cast: Cast, mo: Client, few: None) -> None:
+    """They have nothing of ours to confirm with: what they asked for waits for them behind the sign-in page."""
+    User.objects.filter(pk=cast.mo.user.pk).update(password="!" + "x" * 40)
+    Authenticator.objects.filter(user=cast.mo.user).delete()
+    signed_in(mo, cast.mo.user, How.OIDC)
+    answer = mo.post(reverse("access_end", kwargs=a_grant(cast)))
+    address = answer.headers["Location"]
+    assert address.startswith("/account/sign-in?next=%2Faccount%2Fgo-on%2F")
+    signed_in(mo, cast.mo.user, How.OIDC)
+    assert mo.get(unquote(address.partition("next=")[2])).status_code == 200

@@ -3,14 +3,18 @@
 import json
 import re
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import decrypt
+from django.contrib.auth.password_validation import CommonPasswordValidator, get_default_password_validators
 from django.core import mail
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -26,6 +30,7 @@ from hwbc.workforce.models import AuditEvent, User
 from hwbc.workforce.sign_in import How
 from tests.cast import PASSWORD, SECRET, SETUP, Cast, set_up, signed_in, with_app
 from tests.passkeys import Passkey
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -249,8 +254,64 @@ def test_what_is_stored_says_no_secret(cast: Cast) -> None:
     stored = json.dumps(list(Authenticator.objects.filter(user=cast.mo.user).values_list("data", flat=True)))
     assert secret not in stored
     assert not any(code in stored for code in codes)
-    with override_settings(MFA_KEY="another"), pytest.raises(RuntimeError, match="MFA_KEY"):
+    with override_settings(MFA_KEYS=["another"]), pytest.raises(RuntimeError, match="MFA_KEY"):
         factors.codes_of(cast.mo.user)
+
+
+def encrypted_again() -> str:
+    output = StringIO()
+    call_command("encrypt_again", stdout=output)
+    return output.getvalue()
+
+
+def test_a_new_key_takes_the_place_of_the_old(cast: Cast) -> None:
+    with override_settings(MFA_KEYS=["old"]):
+        client = password_shown(cast.mo.user)
+        secret = set_up(client)
+        codes = factors.codes_of(cast.mo.user)
+    with override_settings(MFA_KEYS=["new", "old"]):  # both: what the old one stored can be read
+        assert factors.codes_of(cast.mo.user) == codes
+        with_app(cast.lee.user)
+        assert encrypted_again().startswith("3 second factors encrypted")
+        assert encrypted_again().startswith("3 second factors encrypted")  # twice changes nothing
+    with override_settings(MFA_KEYS=["new"]):
+        assert factors.codes_of(cast.mo.user) == codes
+        stored = Authenticator.objects.get(user=cast.mo.user, type=factors.APP).data["secret"]
+        assert decrypt(stored) == secret
+    with override_settings(MFA_KEYS=["old"]), pytest.raises(RuntimeError, match="MFA_KEY"):
+        factors.codes_of(cast.mo.user)
+    with walls.lifted("tests"):
+        line = AuditEvent.objects.filter(what="factor.encrypt_again").latest("at")
+    assert (line.by, line.facts) == ("encrypt_again", {"factors": 3})
+
+
+def test_where_a_key_is_missing_nothing_is_changed(cast: Cast) -> None:
+    with override_settings(MFA_KEYS=["lost"]):
+        with_app(cast.mo.user)
+    with override_settings(MFA_KEYS=["old"]):
+        with_app(cast.lee.user)
+    with override_settings(MFA_KEYS=["new", "old"]), pytest.raises(CommandError, match=r"1 of 2 .*nothing was changed"):
+        encrypted_again()
+    with override_settings(MFA_KEYS=["old"]):
+        assert decrypt(Authenticator.objects.get(user=cast.lee.user).data["secret"]) == SECRET
+
+
+@pytest.mark.parametrize("first", ["code", "keys"])
+def test_a_code_that_is_used_meanwhile_is_not_forgotten(live_cast: Cast, first: str) -> None:
+    """Both write the same row: whoever comes second writes upon what the first has left."""
+    mo, code = live_cast.mo, factors.code_at(SECRET)
+    with override_settings(MFA_KEYS=["old"]):
+        with_app(mo.user)
+    with override_settings(MFA_KEYS=["new", "old"]):
+        use = (mo.actor, lambda: actions.use_code(mo.actor, user=mo.user, code=code))
+        encrypt = (SETUP, lambda: actions.encrypt_again(SETUP))
+        got = at_once(*use, *encrypt) if first == "code" else at_once(*encrypt, *use)
+    used, count = got if first == "code" else reversed(got)
+    assert (used.user_id, count) == (mo.user.pk, 1)
+    data = Authenticator.objects.get(user=mo.user).data
+    assert data["last_step"] == used.data["last_step"]
+    with override_settings(MFA_KEYS=["new"]):
+        assert decrypt(data["secret"]) == SECRET
 
 
 # --- Passkeys ---------------------------------------------------------------------------------------------------------
@@ -551,3 +612,22 @@ def test_passwords_of_the_services_own_words_are_refused(cast: Cast, password: s
 def test_anything_else_of_twelve_characters_is_a_password(cast: Cast, password: str) -> None:
     sent = {"oldpassword": PASSWORD, "password1": password, "password2": password}
     assert cast.mo.client.post(reverse("account_change_password"), sent).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "password", ["1qaz2wsx3edc", "Q1W2E3R4T5Y6", "123456654321", "leavemealone", "mailcreated5240", " sonyericsson"]
+)
+def test_the_most_used_of_twelve_characters_are_refused(cast: Cast, password: str) -> None:
+    sent = {"oldpassword": PASSWORD, "password1": password, "password2": password}
+    form = cast.mo.client.post(reverse("account_change_password"), sent).context["form"]
+    assert "too common" in str(form.errors["password1"])
+
+
+def test_the_list_has_more_than_three_thousand_of_them() -> None:
+    """And Django's, but for addresses of mail: a list of passwords is no place to name people."""
+    [ours] = [each for each in get_default_password_validators() if isinstance(each, CommonPasswordValidator)]
+    assert len(ours.passwords) > 5000
+    assert min(map(len, ours.passwords)) == 12
+    djangos = {password for password in CommonPasswordValidator().passwords if len(password) >= 12}
+    assert {password for password in djangos - ours.passwords if password.isascii() and "@" not in password} == set()
+    assert not any("@" in password for password in ours.passwords)

@@ -451,6 +451,22 @@ def test_what_a_provider_must_not_say(
     assert is_in(client, cast.mo.user)
 
 
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/token", "/jwks", "/userinfo"])
+def test_a_provider_that_sends_the_service_elsewhere_is_not_followed(
+    client: Client, cast: Cast, there: Provider, path: str
+) -> None:
+    is_known_as(there, cast.mo.user)
+    there.more = {name: there.says.pop(name) for name in ("email", "email_verified") if name in there.says}
+    sent = client.post(BEGIN).headers["Location"]
+    there.lies = {f"moves {path}"}
+    back = there.visit(sent).removeprefix(of_django.BASE_URL)
+    refused(client.get(back), 502, "cannot be reached", client)
+    assert there.fetched[-1] == path
+    there.lies = set()
+    sign_in_there(client, there)
+    assert is_in(client, cast.mo.user)
+
+
 @pytest.mark.parametrize("subject", [None, 7, "", "x" * 192, "a\x00b", ["mo"]], ids=str)
 def test_a_subject_is_a_short_text(client: Client, cast: Cast, there: Provider, subject: Any) -> None:
     is_known_as(there, cast.mo.user)

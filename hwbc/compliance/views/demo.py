@@ -84,6 +84,7 @@ def confirm(request: Request) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         confirming.note(request)
+        confirming.another_key(request)
         after = request.GET.get("next", "")
         return redirect(after if url_has_allowed_host_and_scheme(after, allowed_hosts=None) else "home")
     return render(request, "demo/confirm.html")

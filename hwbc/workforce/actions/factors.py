@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from hwbc.workforce import factors, walls
-from hwbc.workforce.access import Actor, Refused, actor_of
+from hwbc.workforce.access import Actor, Refused, actor_of, place_of
 from hwbc.workforce.audit import ActionRefused, Line, action, upkeep
 from hwbc.workforce.models import Organisation, SignIn, User
 from hwbc.workforce.roles import Can
@@ -118,8 +118,8 @@ def remove(actor: Actor, line: Line, *, user: User, factor: Authenticator, passk
 
 
 @action("factor.use_code")
-def use_code(actor: Actor, line: Line, *, user: User, code: str) -> Authenticator | None:
-    """The factor that a code is of: it holds this once. None for a wrong code, and for one used before."""
+def use_code(actor: Actor, line: Line, *, user: User, code: str) -> Authenticator:
+    """The factor that a code is of: it holds this once. Raises ActionRefused for a wrong code, and one used before."""
     _wait_for(user)
     found = None
     for factor in Authenticator.objects.filter(user_id=user.pk, type__in=(factors.APP, factors.CODES)).order_by("pk"):
@@ -134,8 +134,38 @@ def use_code(actor: Actor, line: Line, *, user: User, code: str) -> Authenticato
             found = factor
         if found:
             break
-    line.about(user, type=str(found.type) if found else "", right=found is not None)
+    line.about(user, at=place_of(user.pk), type=str(found.type) if found else "")
+    if found is None:
+        raise ActionRefused(factors.WRONG_CODE, "wrong_code")
     return found
+
+
+@action("factor.encrypt_again")
+def encrypt_again(actor: Actor, line: Line) -> int:
+    """Encrypt the secrets of all second factors with the first key of MFA_KEY; returns of how many.
+
+    All or none; whoever uses theirs meanwhile waits. Raises ActionRefused where a key is missing.
+    """
+    line.kind = Authenticator._meta.label_lower
+    with_secrets = Authenticator.objects.filter(type__in=(factors.APP, factors.CODES))
+    list(User.objects.select_for_update(no_key=True).filter(pk__in=with_secrets.values("user_id")).order_by("pk"))
+    count = lost = 0
+    for factor in with_secrets.order_by("pk"):
+        try:
+            factor.data = factors.encrypted_again(factor.data)
+        except RuntimeError:
+            lost += 1
+            continue
+        factor.save(update_fields=["data"])
+        count += 1
+    if lost:
+        raise ActionRefused(
+            f"{lost:,} of {lost + count:,} were stored with a key that MFA_KEY does not name: nothing was changed.",
+            "key_missing",
+            lost=lost,
+        )
+    line.facts = {"factors": count}
+    return count
 
 
 def _wait_for(user: User) -> None:

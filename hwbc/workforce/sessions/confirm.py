@@ -10,11 +10,15 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
+from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
+from django.contrib import messages
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from hwbc.workforce import sign_in
 from hwbc.workforce.models import Draft
 from hwbc.workforce.sessions import drafts
 
@@ -34,6 +38,26 @@ def note(request: HttpRequest) -> None:
     request.session[_AT] = time.time()
 
 
+def another_key(request: HttpRequest) -> None:
+    """The session of whoever has just confirmed goes on under a new key: one that was known before opens nothing."""
+    from hwbc.workforce.actions.factors import seen
+
+    session, user = request.session, request.user
+    session.cycle_key()
+    if user.is_authenticated and (
+        noted := sign_in.noted_as(session)
+    ):  # the list of their sessions follows at once: ending it there ends this one
+        key = session.session_key or ""
+        seen(user=user, noted=noted, key=key)
+        sign_in.note(session, key)
+
+
+def on_another_step(request: HttpRequest, **said: Any) -> None:
+    """allauth says that somebody has shown something: where that was to confirm, the session's key changes."""
+    if said.get("reauthenticated"):
+        another_key(request)
+
+
 def is_recent(request: HttpRequest) -> bool:
     """Whether whoever is signed in has signed in or confirmed who they are within the last five minutes."""
     moments = [float(each["at"]) for each in get_authentication_records(request, request.user)]
@@ -45,23 +69,23 @@ def first(request: Any) -> HttpResponse | None:
     if is_recent(request):
         return None
     if request.method != "POST":
-        return _ask(f"{reverse('go_on')}?{urlencode({'to': request.get_full_path()})}")
+        return _ask(request, f"{reverse('go_on')}?{urlencode({'to': request.get_full_path()})}")
     from hwbc.workforce.sessions import actions
 
     # With the mark of whose form it is: sent again, it settles the draft.
     fields = drafts.fields_of(request.POST, without=())
     request.was_kept = True
     if fields is None or len(request.get_full_path()) > Draft.LONGEST_ADDRESS:
-        return _ask(reverse("home"))
+        return _ask(request, reverse("home"))
     held = actions.hold(request.actor, address=request.get_full_path(), fields=fields)
-    return _ask(reverse("go_on_with", kwargs={"uuid": held.pk}))
+    return _ask(request, reverse("go_on_with", kwargs={"uuid": held.pk}))
 
 
 def first_on_a_page_of_a_library(request: HttpRequest, name: str | None) -> HttpResponse | None:
     """The same for pages that cannot ask themselves."""
     if name not in CONFIRMED or not request.user.is_authenticated or is_recent(request):
         return None
-    return _ask(reverse(name))
+    return _ask(request, reverse(name))
 
 
 def confirm_first(
@@ -79,5 +103,15 @@ def confirm_first(
     return guarded
 
 
-def _ask(after: str) -> HttpResponse:
+def at_provider_again(request: HttpRequest, after: str) -> HttpResponse:
+    """Who has neither a password nor a factor of ours confirms by signing in at their provider once more."""
+    logout(request)
+    messages.warning(request, "Sign in again first: this needs you to have signed in within the last five minutes.")
+    return redirect(f"{reverse('account_login')}?{urlencode({'next': after})}")
+
+
+def _ask(request: HttpRequest, after: str) -> HttpResponse:
+    nothing_of_ours = not get_adapter(request).get_reauthentication_methods(request.user)
+    if nothing_of_ours and sign_in.how(request.session) in sign_in.AT_PROVIDER:
+        return at_provider_again(request, after)
     return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': after})}")
