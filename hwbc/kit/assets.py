@@ -52,7 +52,7 @@ def copy_images(out: Path) -> None:
 def write_passwords(to: Path, most_used: Path = PASSWORDS) -> None:
     """The passwords that are refused for being common: the most used of those long enough, and Django's own of them.
 
-    `most_used` has ten million leaked ones, counted: the most used first. Addresses of mail name people and are left out.
+    `most_used` has ten million leaked ones, the most used first. Addresses of mail name people: left out.
     """
     from django.contrib.auth.password_validation import CommonPasswordValidator
 
