@@ -875,8 +875,8 @@ PEOPLE = [
         (
             Edit(
                 _WALLS,
-                'takes = f"{_is_user(user)} or ({care} and {nodes})", f"{_is_user(user)} and {care}"',
-                'takes = f"{_is_user(user)} or ({care} and {nodes})", care',
+                'takes = f"{is_user(user)} or ({care} and {nodes})", f"{is_user(user)} and {care}"',
+                'takes = f"{is_user(user)} or ({care} and {nodes})", care',
             ),
         ),
         _OPENING + "test_the_database_takes_only_ones_own_and_changes_none",
