@@ -280,7 +280,7 @@ def _insert(step: Step) -> str:
 
 
 def _move_with_referrals(params: Params) -> None:
-    """A referral that has moved to another PCN takes its allocations and sessions with it, and what was said in them."""
+    """A referral that has moved to another PCN takes its allocations and sessions with it, and their notes."""
     for table in ("coaching_allocation", "coaching_coachingsession"):
         execute(
             f"update {table} t set pcn_id = f.pcn_id from import_found_coaching_referral f "
