@@ -117,13 +117,9 @@ def _noted(words: SessionNote) -> dict[str, str]:
 
 def _void(line: Line, session: CoachingSession, because: str) -> None:
     """Withdraw a session; why, is for those who may read what was said in it."""
-    words = words_of(session)
     line.void(session, "")
-    if words.pk is None:
-        words.voided_because = because
-        line.insert(words)
-    else:
-        line.change(words, None, voided_because=because)
+    if not SessionNote.objects.filter(session=session).update(voided_because=because):
+        line.insert(SessionNote(session=session, pcn_id=session.pcn_id, voided_because=because))
 
 
 def _check(actor: Actor, session: CoachingSession) -> None:
