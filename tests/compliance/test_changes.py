@@ -214,7 +214,7 @@ def test_a_referrals_changes_name_its_sessions_to_those_who_care(cast: Cast) -> 
         assert "Referral taken on" in said
         assert CANARY not in said
         # That something was noted, and at what length, is for those who may read it.
-        assert (f"Note of the {title.lower()}" in said) == (who is cast.asha)
+        assert (f"Note of the s{title[1:]}" in said) == (who is cast.asha)
         assert (f"Reason: from Nothing to A text of {len(CANARY)} characters" in said) == (who is cast.asha)
     for who in (cast.lee, cast.ann):
         said = page(who, "referral_changes", **case)
