@@ -59,7 +59,7 @@ WALLS = [
         "wall of session notes dropped",
         "what was said in sessions is shown to nobody: the table has no policy for the application",
         (Sql("drop policy wall on coaching_sessionnote"),),
-        _NOTES + "test_the_database_by_itself_shows_what_was_said_to_the_coach_whose_case_it_is_and_to_nobody_else",
+        _BY_ITSELF,
     ),
     Sabotage(
         "wall of session notes is care's",
@@ -74,8 +74,11 @@ WALLS = [
     ),
     Sabotage(
         "session notes without care",
-        "a note is shown by the case alone, also where its PCN's patients are not theirs any more",
-        (Edit(_WALLS, 'return Wall(f"{care.shows} and ({shows})"', 'return Wall(f"({shows})"'),),
+        "notes and sessions are shown by the case alone, also where its PCN's patients are not theirs any more",
+        (
+            Edit(_WALLS, 'return Wall(f"{care.shows} and ({shows})"', 'return Wall(f"({shows})"'),
+            Sql("alter policy wall on coaching_coachingsession using (true)"),  # which the condition asks
+        ),
         _NOTES + "test_an_opened_case_is_shut_where_patients_are_not_theirs_any_more",
     ),
     Sabotage(
