@@ -79,8 +79,8 @@ _NOT_SHOWN = frozenset(
     {"id", "uuid", "version", "sort_name", "register_id", "reference_key", "imported", "recorded_at", "granted_at",
      "end_recorded_at", "voided_at", "voided_by_id", "session_id"}
 )  # fmt: skip
-# Texts that stood in a table once, and stand in another since: of them too the history has the lengths.
-_ONCE: Mapping[str, frozenset[str]] = {CoachingSession._meta.label_lower: frozenset({"note", "next_step"})}
+# Where columns stand that stood in a table once: the history has them as they were written then.
+_SINCE: Mapping[str, type[models.Model]] = {CoachingSession._meta.label_lower: SessionNote}
 _REASONS: Mapping[str, frozenset[str]] = {  # for those who may see why a coach is away or exempt
     "workforce.absence": frozenset({"kind", "voided_because"}),
     "training.exemption": frozenset({"reason", "voided_because"}),
@@ -282,7 +282,9 @@ def _names(found: list[tuple[Subject, dict[str, Any], str]], sight: _Sight) -> N
 
 @cache
 def _fields(kind: str) -> dict[str, Any]:
-    return {field.column: field for field in apps.get_model(kind)._meta.concrete_fields}
+    model = apps.get_model(kind)
+    since = _SINCE.get(kind, model)
+    return {field.column: field for each in (model, since) for field in each._meta.concrete_fields}
 
 
 def _target(kind: str, column: str) -> str | None:
@@ -353,7 +355,7 @@ def _told(subject: Subject, day: date | None, column: str, value: Any, names: Na
         pcn = value if column == "pcn_id" else subject.pcn
         if pcn not in sight.pcns:
             return _ELSEWHERE[column]
-    if column in history.lengths(model) or column in _ONCE.get(subject.kind, ()):
+    if column in (*history.lengths(model), *history.lengths(_SINCE.get(subject.kind, model))):
         return f"A text of {value} character{'' if value == 1 else 's'}" if value else NOTHING
     if column == "rule" and value in RULES:
         return RULES[value].title

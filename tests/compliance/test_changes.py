@@ -223,6 +223,18 @@ def test_a_referrals_changes_name_its_sessions_to_those_who_care(cast: Cast) -> 
     page(cast.zed, "referral_changes", status=404, **case)
 
 
+def test_what_stood_in_a_session_once_is_told_as_it_is_now(cast: Cast) -> None:
+    """The history of before notes had a table of their own: texts by their length, codes in words."""
+    subject, sight = changes.Subject("coaching.coachingsession", 1), changes._Sight()
+    said = {"note": 20, "next_step": 1, "activity": "plan_agreed", "goal_progress": "some", "mode": "phone"}
+    told = {changes._label(subject.kind, name): changes._told(subject, None, name, value, {}, sight)
+            for name, value in said.items()}  # fmt: skip
+    assert told == {
+        "Note": "A text of 20 characters", "Next step": "A text of 1 character", "Mode": "Phone",
+        "Code": "Personalised care and support plan agreed", "Goal progress": "Some progress",
+    }  # fmt: skip
+
+
 def test_a_grants_changes(cast: Cast) -> None:
     with walls.lifted("tests"):
         grant = Grant.objects.get(user=cast.rae.user)
