@@ -1,5 +1,7 @@
 """Who is coached, what was asked for them, who took it, and what was done: four things."""
 
+from datetime import date
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxLengthValidator
 from django.db import models
@@ -170,8 +172,7 @@ class Allocation(Named, OfCoach, Period):
 class CoachingSession(Named, OfPcn, Fact):
     """One contact, or one that was meant to be. Only an attended one is a contact.
 
-    What was said (`note`, `next_step`) is for those who care for the person, and for nobody else: it stands in this
-    table alone, behind its wall.
+    What was said in it, and why it was withdrawn, is its `SessionNote`: `voided_because` says here what an import says.
     """
 
     class Mode(models.TextChoices):
@@ -186,6 +187,67 @@ class CoachingSession(Named, OfPcn, Fact):
         CANCELLED_LATE = "cancelled_late", "Cancelled late"
         CANCELLED_BY_PATIENT = "cancelled_by_patient", "Cancelled by the patient"
         CANCELLED_BY_SERVICE = "cancelled_by_service", "Cancelled by the service"
+
+    referral = models.ForeignKey(Referral, models.PROTECT, related_name="sessions")
+    held_on = models.DateField()
+    mode = models.CharField(max_length=20, choices=Mode)
+    minutes = models.PositiveIntegerField()
+    outcome = models.CharField(max_length=30, choices=Outcome)
+
+    wall = walls.by_care()
+    read_by = Can.SEE_PATIENTS
+
+    class Meta:
+        ordering = ["held_on", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["referral", "held_on", "mode"],
+                condition=Q(voided_at__isnull=True),
+                name="coaching_session_once",
+            ),
+            models.UniqueConstraint(fields=["id", "pcn"], name="coaching_session_with_its_pcn"),
+            models.CheckConstraint(condition=Q(minutes__gte=1), name="coaching_session_minutes_1_or_more"),
+        ]
+
+    def __str__(self) -> str:
+        return f"session {self.pk}"
+
+    @classmethod
+    def reached_by(cls, actor: Actor, can: Can) -> Q:
+        """The sessions of the PCNs whose patients the actor may see; a coach's own: up to the day they handed on,
+        at the PCNs where they have access.
+        """
+        theirs = Allocation.objects.filter(
+            Q(ends_on=None) | Q(ends_on__gte=models.OuterRef("held_on")),
+            referral=models.OuterRef("referral"),
+            coach__in=actor.own(can),
+            voided_at=None,
+        )
+        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs), pcn__in=actor.around(can)) | _opened(actor, can)
+
+
+# Of the session of a note: that a coach whose cases they are has or had its referral, up to that day or later.
+_HAD = (
+    "exists (select from coaching_coachingsession s join coaching_allocation a on a.referral_id = s.referral_id"
+    " where s.id = coaching_sessionnote.session_id and a.voided_at is null"
+    f" and (a.ends_on is null or a.ends_on >= s.held_on) and {walls.among('a.coach_id', 'cases')}{{}})"
+)
+# That whoever asks has opened its referral with a reason, today in London.
+_OPENED_TODAY = (
+    "exists (select from coaching_coachingsession s join coaching_opening o on o.referral_id = s.referral_id"
+    f" where s.id = coaching_sessionnote.session_id and {walls.is_user('o.user_id')}"
+    " and o.day = (now() at time zone 'Europe/London')::date)"
+)
+
+
+class SessionNote(OfPcn):
+    """What was said in a session, and why it was withdrawn. A session of which nothing is noted has none.
+
+    For the coach whose case it is, then or later, and for whoever opened the case today with a reason; written by the
+    coach who had it on the day. The database holds that by itself.
+    """
+
+    SAID = ("note", "next_step", "activity", "goal_progress")  # by the coach, with the rest of the session
 
     class Activity(models.TextChoices):
         """What was done, in the words of the national terms. No source confirms their SNOMED CT codes: none is kept."""
@@ -207,47 +269,38 @@ class CoachingSession(Named, OfPcn, Fact):
         GOOD = "good", "Good progress"
         REACHED = "reached", "Goal reached"
 
-    referral = models.ForeignKey(Referral, models.PROTECT, related_name="sessions")
-    held_on = models.DateField()
-    mode = models.CharField(max_length=20, choices=Mode)
-    minutes = models.PositiveIntegerField()
-    outcome = models.CharField(max_length=30, choices=Outcome)
-    # A workbook brings none of these.
+    session = models.OneToOneField(CoachingSession, models.PROTECT, related_name="words")
     note = models.TextField(blank=True, default="", db_default="", validators=[MaxLengthValidator(10_000)])
     next_step = models.CharField(max_length=300, blank=True, default="", db_default="")
     activity = models.CharField("code", max_length=30, choices=Activity, blank=True, default="", db_default="")
     goal_progress = models.CharField(max_length=10, choices=Progress, blank=True, default="", db_default="")
+    voided_because = models.TextField(blank=True, default="", editable=False)
 
-    wall = walls.by_care()
+    wall = walls.confided(f"{_HAD.format('')} or {_OPENED_TODAY}", _HAD.format(" and a.starts_on <= s.held_on"))
     history = kept(lengths=("next_step",))
     read_by = Can.SEE_PATIENTS
-
-    class Meta:
-        ordering = ["held_on", "id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["referral", "held_on", "mode"],
-                condition=Q(voided_at__isnull=True),
-                name="coaching_session_once",
-            ),
-            models.CheckConstraint(condition=Q(minutes__gte=1), name="coaching_session_minutes_1_or_more"),
-        ]
+    referral_path = "session__referral"
 
     def __str__(self) -> str:
-        return f"session {self.pk}"
+        return f"note of {self.session}"
 
     @classmethod
     def reached_by(cls, actor: Actor, can: Can) -> Q:
-        """The sessions of the PCNs whose patients the actor may see; a coach's own: up to the day they handed on,
-        at the PCNs where they have access.
+        """Those of a coach's own cases, up to the day they handed on, at the PCNs where they have access; and of a case
+        that the actor opened today.
         """
         theirs = Allocation.objects.filter(
-            Q(ends_on=None) | Q(ends_on__gte=models.OuterRef("held_on")),
-            referral=models.OuterRef("referral"),
-            coach__in=actor.own(can),
+            Q(ends_on=None) | Q(ends_on__gte=models.OuterRef("session__held_on")),
+            referral=models.OuterRef("session__referral"),
+            coach__in=actor.own(Can.LOG_SESSIONS),
             voided_at=None,
         )
-        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs), pcn__in=actor.around(can)) | _opened(actor, can)
+        return Q(models.Exists(theirs), pcn__in=actor.around(can)) | _opened(actor, can, cls.referral_path)
+
+    @property
+    def held_on(self) -> date:
+        """The day of the session."""
+        return self.session.held_on
 
 
 class Opening(Named, OfPcn):

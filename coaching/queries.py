@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import F, Q, QuerySet
 
 from coaching import rules
-from coaching.models import Allocation, Opening, Referral
+from coaching.models import Allocation, CoachingSession, Opening, Referral, SessionNote
 from coaching.rules import Enrolment, Readiness
 from hwbc.kit.periods import today
 from hwbc.standards.queries import Asked, moment
@@ -344,7 +344,7 @@ class Contacts(NamedTuple):
     attended: int
     last_on: date | None  # of the attended ones
     days_since: int | None
-    next_step: str  # of the last session, attended or not
+    next_step: str  # of the last session, attended or not; as far as what was said in it is for the actor
 
 
 class Case(NamedTuple):
@@ -366,16 +366,17 @@ _CASELOAD = f"""
 with {_gone("o.coach_id = %(coach)s")}
 select r.id, r.uuid, coalesce(nullif(r.reference, ''), r.uuid::text), r.source, r.priority, n.name, r.received_on,
        a.starts_on, r.version,
-       r.pcn_id = any(%(care)s), s.attended, s.last_on, %(day)s::date - s.last_on, coalesce(l.next_step, '')
+       r.pcn_id = any(%(care)s), s.attended, s.last_on, %(day)s::date - s.last_on, coalesce(w.next_step, '')
   from coaching_allocation a
   join coaching_referral r on r.id = a.referral_id
   join workforce_organisation n on n.id = r.pcn_id
   left join lateral (select count(*) as attended, max(s.held_on) as last_on from coaching_coachingsession s
                       where s.referral_id = r.id and s.outcome = 'attended' and s.held_on <= %(day)s and {known("s")}
                     ) s on true
-  left join lateral (select s.next_step from coaching_coachingsession s
+  left join lateral (select s.id from coaching_coachingsession s
                       where s.referral_id = r.id and s.held_on <= %(day)s and {known("s")}
                       order by s.held_on desc, s.recorded_at desc, s.id desc limit 1) l on true
+  left join coaching_sessionnote w on w.session_id = l.id
  where a.coach_id = %(coach)s and {_OPEN} and {_THERE} and {_RECEIVED}
    and (r.pcn_id = any(%(pcns)s) or (a.coach_id = any(%(own)s) and r.pcn_id = any(%(around)s)))
  order by r.priority <> 'urgent', coalesce(s.last_on, a.starts_on), r.id
@@ -417,6 +418,12 @@ def whose_case(referral: Referral) -> int | None:
     taken = Allocation.objects.filter(referral=referral, voided_at=None)
     latest = taken.order_by(F("ends_on").desc(nulls_first=True), "-starts_on", "-pk")
     return latest.values_list("coach", flat=True).first()
+
+
+def words_of(session: CoachingSession) -> SessionNote:
+    """What was said in a session, as far as the scope shows it; where nothing is, a note that says nothing."""
+    found = SessionNote.objects.filter(session=session).first()
+    return found or SessionNote(session=session, pcn_id=session.pcn_id)
 
 
 def is_opened(actor: Actor, referral: Referral) -> bool:

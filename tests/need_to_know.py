@@ -30,7 +30,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from coaching.actions.opening import open_case
-from coaching.models import Allocation, CoachingSession, Patient, Referral
+from coaching.models import Allocation, CoachingSession, Patient, Referral, SessionNote
 from coaching.queries import around
 from hwbc.compliance.checks import run_checks
 from hwbc.compliance.jobs.actions import ask
@@ -119,13 +119,9 @@ _LIBRARY = "a library's own table, which holds nothing of anybody"
 TABLE: dict[str, Who | str] = {
     "coaching.Allocation.voided_because": WORK - {OPENED},
     "coaching.Allocation.warnings": _CODE,
-    "coaching.CoachingSession.activity": _CODE,
-    "coaching.CoachingSession.goal_progress": _CODE,
     "coaching.CoachingSession.mode": _CODE,
-    "coaching.CoachingSession.next_step": SAID,
-    "coaching.CoachingSession.note": SAID,
     "coaching.CoachingSession.outcome": _CODE,
-    "coaching.CoachingSession.voided_because": SAID,
+    "coaching.CoachingSession.voided_because": SAID,  # what an import says; what somebody says is in the note
     "coaching.Opening.reason": frozenset({MANAGER}),
     "coaching.Patient.local_reference": NOBODY,
     "coaching.Patient.voided_because": NOBODY,
@@ -135,6 +131,11 @@ TABLE: dict[str, Who | str] = {
     "coaching.Referral.reference_key": NOBODY,
     "coaching.Referral.source": _CODE,
     "coaching.Referral.voided_because": NOBODY,
+    "coaching.SessionNote.activity": _CODE,
+    "coaching.SessionNote.goal_progress": _CODE,
+    "coaching.SessionNote.next_step": SAID,
+    "coaching.SessionNote.note": SAID,
+    "coaching.SessionNote.voided_because": SAID,
     "standards.Flag.rule": _CODE,
     "standards.Flag.state": _CODE,
     "standards.FlagEvent.note": STANDING,
@@ -519,7 +520,7 @@ def _plant_in_records(world: World, subject: str, coach: Coach) -> None:
         (TrainingRecord.objects.filter(coach=coach), "enrolled_on", ("certificate_number",)),
         (Exemption.objects.filter(coach=coach), "starts_on", ("reason", "approved_by")),
         (Allocation.objects.filter(coach=coach), "starts_on", ()),
-        (CoachingSession.objects.filter(referral__allocations__coach=coach), "held_on", ("note", "next_step")),
+        (CoachingSession.objects.filter(referral__allocations__coach=coach), "held_on", ()),
     ]
     for rows, day, names in kinds:
         seen: set[str] = set()
@@ -530,6 +531,11 @@ def _plant_in_records(world: World, subject: str, coach: Coach) -> None:
             if whose not in seen:
                 seen.add(whose)
                 world.plant(_void_copy(world, row, whose), "voided_because", whose)
+                if isinstance(row, CoachingSession):
+                    _note(world, _void_copy(world, row, whose), "voided_because", whose)
+            if isinstance(row, CoachingSession):
+                for name in ("note", "next_step"):
+                    _note(world, row, name, whose)
     for referral in referrals.filter(allocations__coach=coach).order_by("pk").distinct():
         whose = _subject(subject, referral.received_on)
         world.plant(referral, "reference", whose)
@@ -538,6 +544,11 @@ def _plant_in_records(world: World, subject: str, coach: Coach) -> None:
             world.plant(referral, "outcome", whose)
         for name in ("local_reference", "voided_because"):
             world.plant(referral.patient, name, whose)
+
+
+def _note(world: World, session: CoachingSession, name: str, subject: str) -> None:
+    words, _ = SessionNote.objects.get_or_create(session=session, defaults={"pcn_id": session.pcn_id})
+    world.plant(words, name, subject)
 
 
 def _open(world: World) -> None:

@@ -34,6 +34,7 @@ from supervision.actions.meetings import record_meeting
 from supervision.models import Agreement, Meeting
 from tests import facts
 from tests.cast import SETUP, Cast, CoachFactory, OrganisationFactory, Person, UserFactory, signed_in, with_app
+from tests.coaching.work import note
 from tests.compliance import bringing
 from training.actions import record_exemption
 from training.models import Exemption, TrainingRecord
@@ -197,6 +198,9 @@ def more_sessions(cast: Cast, count: int) -> None:
         made = CoachingSession.objects.filter(referral__reference="CASE").count()
     rows = [facts.session("CASE", n % 10, mode=("phone", "video", "group")[n // 10]) for n in range(made, made + count)]
     facts.bring_in(cast, {"coaching_sessions": rows})
+    with walls.lifted("tests"):
+        for session in CoachingSession.objects.filter(referral__reference="CASE"):
+            note(session, note="Walked to the park", next_step="Walk there again")
 
 
 def more_cases(cast: Cast, count: int) -> None:

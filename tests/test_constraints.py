@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from coaching.models import Allocation, CoachingSession, Opening, Patient, Referral
+from coaching.models import Allocation, CoachingSession, Opening, Patient, Referral, SessionNote
 from hwbc.kit.periods import today
 from hwbc.standards.models import Flag, Heartbeat, MonthlyShare, Notification, Standard, StandardNumber
 from hwbc.workforce import walls
@@ -172,6 +172,12 @@ REFUSED: dict[str, Any] = {
     "coaching_session_minutes_1_or_more": lambda w: change(w.session, minutes=0),
     "coaching_allocation_in_the_pcn_of_its_referral": lambda w: change(w.allocation, pcn=w.cast.lakeside),
     "coaching_coachingsession_in_the_pcn_of_its_referral": lambda w: change(w.session, pcn=w.cast.lakeside),
+    "coaching_sessionnote_in_the_pcn_of_its_session": lambda w: SessionNote.objects.create(
+        session=w.session, pcn=w.cast.lakeside
+    ),
+    "coaching_sessionnote_session_id_key": lambda w: SessionNote.objects.bulk_create(
+        SessionNote(session=w.session, pcn=w.riverside) for _ in range(2)
+    ),
 }
 ELSEWHERE = {  # shown in tests/workforce/test_actions.py, or there to be referred to
     "workforce_user_email_lower_case",
@@ -183,6 +189,7 @@ ELSEWHERE = {  # shown in tests/workforce/test_actions.py, or there to be referr
     "workforce_grant_a_role_once",
     "workforce_grant_names_a_coach_where_its_role_does",
     "coaching_referral_with_its_pcn",
+    "coaching_session_with_its_pcn",
 }
 
 

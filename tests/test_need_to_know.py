@@ -388,8 +388,8 @@ def _notices_a_wrong_line(world: World) -> None:
     """A line of the table that lets nobody see what is shown is noticed, and one that lets somebody see more."""
     seen = Seen()
     walk(world, "bo", addresses(world, ["referral", "coach_training"]), seen)
-    leaks, shown = judged(world, seen, {**TABLE, "coaching.CoachingSession.note": frozenset()})
-    assert {leak.partition(" of ")[0] for leak in leaks} == {"coaching.CoachingSession.note"}
+    leaks, shown = judged(world, seen, {**TABLE, "coaching.SessionNote.note": frozenset()})
+    assert {leak.partition(" of ")[0] for leak in leaks} == {"coaching.SessionNote.note"}
     assert "supervision.Meeting.voided_because: coach, own record" in _unseen(shown, ("bo",))
 
 
@@ -413,6 +413,6 @@ def _notices_missing_walls(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     leaks, _ = judged(world, seen)
     found = {leak.partition(" of ")[0] for leak in leaks}
     assert found >= {
-        "coaching.CoachingSession.note", "coaching.Referral.reference", "training.Exemption.reason",
+        "coaching.SessionNote.note", "coaching.Referral.reference", "training.Exemption.reason",
         "workforce.Absence.kind", "workforce.Absence.voided_because", "workforce.Coach.name",
     }  # fmt: skip

@@ -7,13 +7,15 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from coaching.models import Patient
+from coaching.actions.opening import open_case
+from coaching.models import CoachingSession, Patient, Referral
 from hwbc.kit.periods import today
 from hwbc.standards.models import MonthlyShare
 from hwbc.workforce import actions, walls
 from hwbc.workforce.models import AuditSeal, Change, Reached
 from tests import pages
 from tests.cast import Cast
+from tests.coaching.work import note
 
 pytestmark = pytest.mark.django_db
 
@@ -40,11 +42,14 @@ def filled(cast: Cast) -> Cast:
     pages.more_browsers(cast, 1)
     with walls.lifted("tests"):
         Patient.objects.create(pcn=cast.riverside)
+        note(CoachingSession.objects.get(referral__reference="CASE"), note="Walked to the park")
         MonthlyShare.objects.create(
             pcn=cast.riverside, on=today(), rule="supervision.line", on_track=1, asked=2, counted_at=timezone.now()
         )
     with walls.within(cast.mo.actor.scope):
         actions.signed_in(cast.mo.actor, user=cast.mo.user)
+        case = Referral.objects.get(reference="CASE")
+        open_case(cast.mo.actor, referral=case, reason="Asha is ill and the person rang")
     return cast
 
 

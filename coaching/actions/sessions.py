@@ -1,17 +1,18 @@
 """Logging coaching sessions, withdrawing them, and recording them anew."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 
-from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import whose_case
+from coaching.models import Allocation, CoachingSession, Referral, SessionNote
+from coaching.queries import whose_case, words_of
 from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.audit import Line, action
-from hwbc.workforce.recording import Faults, happened, sent_before, stated, tidy
+from hwbc.workforce.recording import SENT_OTHERWISE, Faults, happened, sent_before, stated, tidy
 from hwbc.workforce.roles import Can
 from hwbc.workforce.versions import Stale
 
@@ -51,7 +52,7 @@ def void_session(actor: Actor, line: Line, *, session: CoachingSession, because:
     """
     referral = _locked(actor, session.referral)
     session = _still_there(actor, referral, session, {})
-    line.void(session, stated(because))
+    _void(line, session, stated(because))
     line.about(session, at=session.pcn_id, referral=str(referral.uuid))
     line.concerns(whose_case(referral))
 
@@ -68,7 +69,7 @@ def correct_session(
     if CoachingSession.objects.filter(uuid=uuid).exists():  # the same form again
         return _record(actor, line, referral, uuid, said)
     session = _still_there(actor, referral, session, said)
-    line.void(session, stated(because))
+    _void(line, session, stated(because))
     corrected = _record(actor, line, referral, uuid, said)
     line.facts["instead_of"] = str(session.uuid)
     return corrected
@@ -84,17 +85,41 @@ def _locked(actor: Actor, referral: Referral) -> Referral:
 
 
 def _record(actor: Actor, line: Line, referral: Referral, uuid: UUID, said: Said) -> CoachingSession:
-    session = CoachingSession(uuid=uuid, referral=referral, pcn=referral.pcn, **said)
+    rest, noted = _parted(said)
+    session = CoachingSession(uuid=uuid, referral=referral, pcn=referral.pcn, **rest)
+    words = SessionNote(session=session, pcn=referral.pcn, **noted)
     tidy(session)
+    tidy(words, "session", "pcn")  # of the session, which is checked
     sent = sent_before(session)
     if sent is None:
         _check(actor, session)
         line.insert(session)
+        if any(_noted(words).values()):
+            line.insert(words)
+    elif _noted(words_of(sent)) != _noted(words):
+        raise ValidationError(SENT_OTHERWISE)
     elif sent.voided_at is not None:
         raise ValidationError(_WITHDRAWN)
     line.about(sent or session, at=referral.pcn_id, referral=str(referral.uuid), again=sent is not None)
     line.concerns(whose_case(referral))
     return sent or session
+
+
+def _parted(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What stands in the session's row, and what in its note."""
+    rest = {name: value for name, value in said.items() if name not in SessionNote.SAID}
+    return rest, {name: said[name] for name in SessionNote.SAID if name in said}
+
+
+def _noted(words: SessionNote) -> dict[str, str]:
+    return {name: getattr(words, name) for name in SessionNote.SAID}
+
+
+def _void(line: Line, session: CoachingSession, because: str) -> None:
+    """Withdraw a session; why, is for those who may read what was said in it."""
+    line.void(session, "")
+    if not SessionNote.objects.filter(session=session).update(voided_because=because):
+        line.insert(SessionNote(session=session, pcn_id=session.pcn_id, voided_because=because))
 
 
 def _check(actor: Actor, session: CoachingSession) -> None:
@@ -144,5 +169,8 @@ def _still_there(
         return session
     instead = CoachingSession.objects.filter(referral=referral, recorded_at=session.voided_at, voided_at=None).first()
     if said and instead:
-        raise Stale(instead, said)
+        rest, noted = _parted(said)
+        stale = Stale(instead, rest)
+        stale.differences += Stale(words_of(instead), noted).differences
+        raise stale
     raise ValidationError(_WITHDRAWN)

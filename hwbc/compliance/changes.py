@@ -20,7 +20,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from coaching.models import Allocation, CoachingSession, Referral
+from coaching.models import Allocation, CoachingSession, Referral, SessionNote
 from hwbc.compliance.as_at import AsAt
 from hwbc.compliance.catalogue import RULES
 from hwbc.compliance.record import Record
@@ -57,6 +57,7 @@ _OF_COACH: Mapping[type[models.Model], _Kind] = {
 _OTHERS: Mapping[type[models.Model], _Kind] = {
     Referral: _Kind("Referral", "received_on", "of"),
     CoachingSession: _Kind("Session", "held_on", "of"),
+    SessionNote: _Kind("Note of the session", "held_on", "of"),
     Grant: _Kind("Access"),
     Organisation: _Kind("Organisation"),
 }
@@ -76,8 +77,10 @@ _UNNAMED = {"workforce.coach": "Another coach", "coaching.referral": "A referral
 # What is no part of what a record says: numbers, keys and clocks. Everything else is shown, also what is added later.
 _NOT_SHOWN = frozenset(
     {"id", "uuid", "version", "sort_name", "register_id", "reference_key", "imported", "recorded_at", "granted_at",
-     "end_recorded_at", "voided_at", "voided_by_id"}
+     "end_recorded_at", "voided_at", "voided_by_id", "session_id"}
 )  # fmt: skip
+# Where columns stand that stood in a table once: the history has them as they were written then.
+_SINCE: Mapping[str, type[models.Model]] = {CoachingSession._meta.label_lower: SessionNote}
 _REASONS: Mapping[str, frozenset[str]] = {  # for those who may see why a coach is away or exempt
     "workforce.absence": frozenset({"kind", "voided_because"}),
     "training.exemption": frozenset({"reason", "voided_because"}),
@@ -279,7 +282,9 @@ def _names(found: list[tuple[Subject, dict[str, Any], str]], sight: _Sight) -> N
 
 @cache
 def _fields(kind: str) -> dict[str, Any]:
-    return {field.column: field for field in apps.get_model(kind)._meta.concrete_fields}
+    model = apps.get_model(kind)
+    since = _SINCE.get(kind, model)
+    return {field.column: field for each in (model, since) for field in each._meta.concrete_fields}
 
 
 def _target(kind: str, column: str) -> str | None:
@@ -350,7 +355,7 @@ def _told(subject: Subject, day: date | None, column: str, value: Any, names: Na
         pcn = value if column == "pcn_id" else subject.pcn
         if pcn not in sight.pcns:
             return _ELSEWHERE[column]
-    if column in history.lengths(model):
+    if column in (*history.lengths(model), *history.lengths(_SINCE.get(subject.kind, model))):
         return f"A text of {value} character{'' if value == 1 else 's'}" if value else NOTHING
     if column == "rule" and value in RULES:
         return RULES[value].title

@@ -145,6 +145,7 @@ class Actor:
             by=self.by,
             audits=tuple(sorted(self.nodes(Can.SEE_AUDIT))),
             own=tuple(sorted(self.own(Can.SEE_AUDIT))),
+            cases=tuple(sorted(self.own(Can.LOG_SESSIONS))),
         )
 
 

@@ -23,6 +23,9 @@ M = TypeVar("M", bound=models.Model)
 T = TypeVar("T", bound=Period)
 
 REASON_LENGTH = 500
+SENT_OTHERWISE = (
+    "This form was sent before with other answers, and those were kept. Open it again to record something else."
+)
 
 
 # --- Who may --------------------------------------------------------------------------------------------------------
@@ -80,9 +83,7 @@ def sent_before(row: M) -> M | None:
         return rows.filter(voided_at=None, **said).first()
     found = rows.filter(uuid=row.uuid).first()
     if found is not None and content(found) != said:
-        raise ValidationError(
-            "This form was sent before with other answers, and those were kept. Open it again to record something else."
-        )
+        raise ValidationError(SENT_OTHERWISE)
     return found
 
 

@@ -44,19 +44,21 @@ class Wall:
     keys: tuple[tuple[str, str], ...] = ()
 
 
-def _among(column: str, setting: str) -> str:
+def among(column: str, setting: str) -> str:
+    """SQL: that a column is among what this part of the scope names."""
     # No missing_ok and no nullif: without a scope this raises, and never shows an empty page and a green job.
     # PostgreSQL makes a hash of the sub-select once per query: compared with an array, every row would be held against
     # all of a hub's coaches. What a query itself asks for (`=` on bigint is leakproof) reaches the index before it.
     return f"{column} in (select unnest(current_setting('hwbc.{setting}')::bigint[]))"
 
 
-def _is_user(column: str) -> str:
+def is_user(column: str) -> str:
+    """SQL: that a column is the user who asks."""
     return f"{column} = (select current_setting('hwbc.user')::bigint)"
 
 
 def _by(setting: str, column: str) -> Wall:
-    condition = _is_user(column) if setting == "user" else _among(column, setting)
+    condition = is_user(column) if setting == "user" else among(column, setting)
     return Wall(condition, condition, keys=((setting, column),))
 
 
@@ -108,9 +110,20 @@ def answered_for(pcn: str = "pcn_id", user: str = "user_id") -> Wall:
 
     It is shown to them and to whoever gives and ends access there and may see its patients; nobody changes it.
     """
-    care, nodes = _among(pcn, "care"), _among(pcn, "nodes")
-    shows, takes = f"{_is_user(user)} or ({care} and {nodes})", f"{_is_user(user)} and {care}"
+    care, nodes = among(pcn, "care"), among(pcn, "nodes")
+    shows, takes = f"{is_user(user)} or ({care} and {nodes})", f"{is_user(user)} and {care}"
     return Wall(shows, takes, (SELECT, INSERT), keys=by_user(user).keys)
+
+
+def confided(shows: str, takes: str, pcn: str = "pcn_id") -> Wall:
+    """Of what concerns a patient, that which is not for everybody who cares there: shown where the condition `shows`
+    holds, written and changed where `takes` does, removed by nobody.
+
+    Its history, which keeps the lengths of texts alone, is shown by care.
+    """
+    care = by_care(pcn)
+    writes = f"{care.shows} and {takes}"
+    return Wall(f"{care.shows} and ({shows})", writes, (SELECT, INSERT, UPDATE), changes=writes, keys=care.keys)
 
 
 def append_only(wall: Wall) -> Wall:
@@ -130,15 +143,15 @@ def audited() -> Wall:
     Overseers (`audits`) see what was done at their places, and to coaches whom they reach, wherever it was done. What
     concerns patients is shown to those of them alone who may see the patients of that PCN.
     """
-    at, patients, of = _among("organisation_id", "audits"), _among("organisation_id", "care"), by_coach().shows
+    at, patients, of = among("organisation_id", "audits"), among("organisation_id", "care"), by_coach().shows
     oversees = "(select current_setting('hwbc.audits')) <> '{}'"
     others = f"case when patients then {at} and {patients} else {at} or ({of} and {oversees}) end"
-    return Wall(f"{_is_user('user_id')} or {_among('coach_id', 'own')} or {others}", None)
+    return Wall(f"{is_user('user_id')} or {among('coach_id', 'own')} or {others}", None)
 
 
 def inbox(column: str = "user_id") -> Wall:
     """Anybody may put something in; only whose it is sees it and says that it was read; nobody takes anything out."""
-    own = _is_user(column)
+    own = is_user(column)
     return Wall(own, "true", (SELECT, INSERT, UPDATE), changes=own)
 
 
@@ -177,7 +190,8 @@ OPEN: dict[str, Wall] = {
 class Scope:
     """What the database shows: a user's own rows, these coaches', PCNs', PCNs' patients', access at these nodes.
 
-    `audits`: the nodes of which, and `own` the coaches about whom, it shows who did what.
+    `audits`: the nodes of which, and `own` the coaches about whom, it shows who did what; `cases`: the coaches of whose
+    cases it shows what was said.
     """
 
     user: int | None = None
@@ -187,6 +201,7 @@ class Scope:
     nodes: tuple[int, ...] = ()
     audits: tuple[int, ...] = ()
     own: tuple[int, ...] = ()
+    cases: tuple[int, ...] = ()
     lifts: str | None = field(default=None, repr=False)  # the reason, when the wall is lifted
     by: str = field(default="", repr=False, compare=False)  # the roles held, or the job: for the history
 
@@ -197,7 +212,8 @@ _scope: ContextVar[Scope | None] = ContextVar("hwbc_scope", default=None)
 _TELL = """
 select set_config('role', %s, true), set_config('hwbc.user', %s, true), set_config('hwbc.coaches', %s, true),
        set_config('hwbc.pcns', %s, true), set_config('hwbc.care', %s, true), set_config('hwbc.nodes', %s, true),
-       set_config('hwbc.audits', %s, true), set_config('hwbc.own', %s, true), set_config('hwbc.who', %s, true)
+       set_config('hwbc.audits', %s, true), set_config('hwbc.own', %s, true), set_config('hwbc.cases', %s, true),
+       set_config('hwbc.who', %s, true)
 """
 
 
@@ -208,10 +224,10 @@ def _array(ids: Sequence[int]) -> str:
 def _tell(scope: Scope | None) -> None:
     """Say to the database, for this transaction, who asks. No scope is '': every walled query then raises."""
     if scope is None:
-        values = ["none", "", "", "", "", "", "", "", ""]
+        values = ["none", *[""] * 9]
     else:
         role = LIFTED if scope.lifts else "none"
-        seen = (scope.coaches, scope.pcns, scope.care, scope.nodes, scope.audits, scope.own)
+        seen = (scope.coaches, scope.pcns, scope.care, scope.nodes, scope.audits, scope.own, scope.cases)
         values = [role, str(scope.user or 0), *map(_array, seen), history.said(scope.user, scope.by)]
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(_TELL, values)

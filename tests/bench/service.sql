@@ -26,6 +26,9 @@ select gen_random_uuid(), a.referral_id, a.pcn_id, a.starts_on + m * 9, 'phone',
        case when (a.id + m) %% 8 = 0 then 'did_not_attend' else 'attended' end, now(), ''
   from coaching_allocation a cross join generate_series(1, 6) m
  where a.starts_on + m * 9 <= date '2026-06-15';
+insert into coaching_sessionnote (session_id, pcn_id, note, next_step, voided_because)
+select s.id, s.pcn_id, 'Talked about walking, and what stood in its way last week.', 'Walk to the park on Saturday', ''
+  from coaching_coachingsession s where s.outcome = 'attended';
 insert into coaching_referral (uuid, reference, reference_key, register_id, pcn_id, source, priority, received_on, outcome,
                                version, recorded_at, voided_because)
 select gen_random_uuid(), 'W' || o.id || '-' || m, 'w' || o.id || '-' || m, (select min(id) from workforce_organisation), o.id,

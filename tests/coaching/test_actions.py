@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from coaching.actions import referrals, sessions
 from coaching.actions.referrals import AlreadyAllocated, NotReady
-from coaching.models import Allocation, CoachingSession, Referral
+from coaching.models import Allocation, CoachingSession, Referral, SessionNote
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor, Refused
@@ -29,6 +29,7 @@ from tests.coaching.work import (
     given,
     leaves,
     logged,
+    noted,
     received,
     refuses,
     said,
@@ -502,9 +503,10 @@ def test_a_session_is_logged_in_eight_fields(cast: Cast, taken: Referral) -> Non
     assert len(whole) == 8
     session = fresh(do(cast.asha, sessions.log_session, referral=taken, uuid=token, **whole))
     assert (session.uuid, session.referral_id, session.pcn_id) == (token, taken.pk, cast.riverside.pk)
-    assert (session.note, session.next_step) == ("Walks to work now.", "Swim once")
-    assert {**whole, "note": session.note, "next_step": session.next_step} == {
-        field: getattr(session, field) for field in whole
+    words = noted(session)
+    assert (words.note, words.next_step, words.pcn_id) == ("Walks to work now.", "Swim once", session.pcn_id)
+    assert {**whole, "note": words.note, "next_step": words.next_step} == {
+        field: getattr(words if field in SessionNote.SAID else session, field) for field in whole
     }
     [event] = audited("session.log")
     assert (event.record, event.organisation_id) == (str(token), cast.riverside.pk)
@@ -603,7 +605,8 @@ def test_a_session_is_withdrawn_with_a_reason_and_stays(cast: Cast, taken: Refer
     refuses(cast.asha, sessions.void_session, ValidationError, "Say why", session=session, because="  ")
     do(cast.asha, sessions.void_session, session=session, because="Another person")
     session = fresh(session)
-    assert (session.voided_by_id, session.voided_because) == (cast.asha.user.pk, "Another person")
+    assert (session.voided_by_id, session.voided_because) == (cast.asha.user.pk, "")  # why, is with what was said
+    assert noted(session).voided_because == "Another person"
     assert session.voided_at is not None
     [event] = audited("session.void")
     assert (event.record, event.facts) == (str(session.uuid), {"referral": str(taken.uuid)})
@@ -621,7 +624,7 @@ def test_a_session_is_corrected_by_withdrawing_it_and_recording_it_anew(cast: Ca
     }
     corrected = do(cast.asha, sessions.correct_session, **asked)
     old = fresh(session)
-    assert (old.note, old.voided_because, corrected.minutes) == ("First text", "Wrong length", 30)
+    assert (noted(old).note, noted(old).voided_because, corrected.minutes) == ("First text", "Wrong length", 30)
     assert old.voided_at == fresh(corrected).recorded_at
     [event] = audited("session.correct")
     assert (event.record, event.facts["instead_of"]) == (str(token), str(session.uuid))

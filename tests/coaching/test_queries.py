@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from coaching import queries, rules
 from coaching.actions import referrals, sessions
-from coaching.models import CoachingSession, Referral
+from coaching.actions.opening import open_case
+from coaching.models import CoachingSession, Referral, SessionNote
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.access import Actor
@@ -325,13 +326,18 @@ def test_what_was_said_in_a_session_reaches_nobody_who_does_not_care_for_the_per
                 queries.overrides(actor, today(), known),
                 [vars(row) for row in CoachingSession.objects.all()],
                 [vars(row) for row in CoachingSession.objects.for_actor(actor)],
+                [vars(row) for row in SessionNote.objects.all()],
+                [vars(row) for row in SessionNote.objects.for_actor(actor)],
             ]
         )
 
     for person in (cast.lee, cast.sam, cast.ann, cast.zed, cast.nobody_yet):
         assert "Canary" not in asks(person, everything)
+    canaries = ("Canary-in-the-note", "Canary-in-the-step", "Canary-withdrawn", "Canary-because")
+    assert "Canary" not in asks(cast.mo, everything)  # before he has said why he needs to read it
+    do(cast.mo, open_case, referral=referral, reason="Asha is ill and the person rang")
     for person in (cast.asha, cast.mo):  # the control: it is there to be found
-        for canary in ("Canary-in-the-note", "Canary-in-the-step", "Canary-withdrawn", "Canary-because"):
+        for canary in canaries:
             assert canary in asks(person, everything)
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from coaching.actions import referrals, sessions
-from coaching.models import Allocation, CoachingSession, Referral
+from coaching.models import Allocation, CoachingSession, Referral, SessionNote
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.models import AuditEvent, Coach
@@ -94,6 +94,18 @@ def logged(cast: Cast, referral: Referral, days: int = 0, **changes: Any) -> Coa
     made: CoachingSession = do(
         cast.asha, sessions.log_session, referral=referral, uuid=uuid4(), **said(days, **changes)
     )
+    return made
+
+
+def noted(session: CoachingSession) -> SessionNote:
+    """What was said in a session."""
+    with walls.lifted("tests"):
+        return SessionNote.objects.get(session=session)
+
+
+def note(session: CoachingSession, **words: str) -> SessionNote:
+    """Put words into a session that a workbook brought, or others into its note. Needs the walls lifted."""
+    made, _ = SessionNote.objects.update_or_create(session=session, defaults={"pcn_id": session.pcn_id, **words})
     return made
 
 

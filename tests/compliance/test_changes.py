@@ -17,7 +17,7 @@ from hwbc.workforce import actions, history, walls
 from hwbc.workforce.models import Absence, Coach, Grant, Post
 from supervision.actions.meetings import correct_meeting, record_meeting
 from tests.cast import SETUP, Cast
-from tests.coaching.work import received
+from tests.coaching.work import note, received
 from tests.one_coach import text, words, written
 from tests.pages import a_case, a_meeting, an_exemption, renamed
 
@@ -202,8 +202,8 @@ def test_a_referrals_changes_name_its_sessions_to_those_who_care(cast: Cast) -> 
     case = a_case(cast)
     with walls.lifted("tests"):
         referral = Referral.objects.get(**case)
-        CoachingSession.objects.filter(referral=referral).update(note=CANARY, next_step=CANARY)
         session = CoachingSession.objects.get(referral=referral)
+        note(session, note=CANARY, next_step=CANARY)
     actor = cast.asha.actor
     with walls.within(actor.scope):
         void_session(actor, session=session, because=CANARY)
@@ -213,11 +213,26 @@ def test_a_referrals_changes_name_its_sessions_to_those_who_care(cast: Cast) -> 
         assert f"{title}: withdrawn" in said
         assert "Referral taken on" in said
         assert CANARY not in said
+        # That something was noted, and at what length, is for those who may read it.
+        assert (f"Note of the s{title[1:]}" in said) == (who is cast.asha)
+        assert (f"Reason: from Nothing to A text of {len(CANARY)} characters" in said) == (who is cast.asha)
     for who in (cast.lee, cast.ann):
         said = page(who, "referral_changes", **case)
         assert "Session of" not in said
         assert "Referral taken on" in said
     page(cast.zed, "referral_changes", status=404, **case)
+
+
+def test_what_stood_in_a_session_once_is_told_as_it_is_now(cast: Cast) -> None:
+    """The history of before notes had a table of their own: texts by their length, codes in words."""
+    subject, sight = changes.Subject("coaching.coachingsession", 1), changes._Sight()
+    said = {"note": 20, "next_step": 1, "activity": "plan_agreed", "goal_progress": "some", "mode": "phone"}
+    told = {changes._label(subject.kind, name): changes._told(subject, None, name, value, {}, sight)
+            for name, value in said.items()}  # fmt: skip
+    assert told == {
+        "Note": "A text of 20 characters", "Next step": "A text of 1 character", "Mode": "Phone",
+        "Code": "Personalised care and support plan agreed", "Goal progress": "Some progress",
+    }  # fmt: skip
 
 
 def test_a_grants_changes(cast: Cast) -> None:

@@ -20,7 +20,7 @@ from hwbc.workforce.models import Coach, Post
 from hwbc.workforce.roles import Role
 from tests import facts, markup
 from tests.cast import SETUP, Cast, CoachFactory, Person, person
-from tests.coaching.work import audited, count, do, exempt, fresh, given, logged, received, said, since, train
+from tests.coaching.work import audited, count, do, exempt, fresh, given, logged, note, received, said, since, train
 from tests.pages import PAGES
 from training.models import Exemption
 
@@ -229,7 +229,7 @@ def test_who_corrects_too_late_sees_both_and_keeps_what_was_typed(trained: Cast)
     hidden = {name: again.data[name] for name in ("token", "session")}
     response = trained.asha.client.post(address, {**typed, **hidden}, follow=True)
     assert "The session is corrected" in words(response)
-    assert count(CoachingSession, voided_at=None, minutes=30, note="Mine") == 1
+    assert count(CoachingSession, voided_at=None, minutes=30, words__note="Mine") == 1
 
 
 def test_a_late_entry_and_an_import_are_marked(trained: Cast) -> None:
@@ -258,7 +258,7 @@ def test_no_note_reaches_anybody_who_does_not_care_for_the_person(whispered: Cas
     who = whispered.person(role)
     with walls.lifted("tests"):
         referral = Referral.objects.get(reference="R-canary")
-        session = CoachingSession.objects.get(note=CANARY)
+        session = CoachingSession.objects.get(words__note=CANARY)
     opened = 0
     addresses = [page.url(whispered) for page in PAGES if page.html and not page.name.startswith("account")]
     addresses += [url("referral", referral), url("coach_caseload", uuid=whispered.coach_asha.uuid)]
@@ -620,8 +620,9 @@ def test_a_former_coach_reads_nothing_of_what_came_after_them(cast: Cast) -> Non
         )
         later = CoachingSession.objects.create(
             referral=moved, pcn=moved.pcn, held_on=today() - timedelta(days=10), mode="video", minutes=30,
-            outcome="attended", note=CANARY,
+            outcome="attended",
         )  # fmt: skip
+        note(later, note=CANARY)
         earlier = CoachingSession.objects.get(referral=moved, mode="phone")
     text = words(get(cast.asha, "referral", moved))
     assert "Phone" in text

@@ -30,7 +30,7 @@ from hwbc.workforce.roles import ALLOWS, Can, Role
 from supervision.models import Meeting
 from tests import facts
 from tests.cast import SETUP, Cast, OrganisationFactory, Person, person
-from tests.coaching.work import do
+from tests.coaching.work import do, note
 from tests.compliance.exporting import (
     LISTS,
     address,
@@ -275,7 +275,8 @@ def hostile(filled: Cast, request: pytest.FixtureRequest) -> Cast:
         Referral.objects.filter(reference__startswith="MORE").update(practice=practice, proposed_coach=filled.coach_bo)
         for referral in Referral.objects.filter(reference__startswith="MORE"):
             Referral.objects.filter(pk=referral.pk).update(reference=f"{said}{referral.reference}")
-        CoachingSession.objects.update(next_step=f"{said}step")
+        for session in CoachingSession.objects.all():
+            note(session, next_step=f"{said}step")
         flag = Flag.objects.filter(coach=filled.coach_bo).earliest("pk")
     do(filled.mo, standards.acknowledge, flag=flag, note=f"{said}note")
     return filled

@@ -411,7 +411,8 @@ def has_left(visitor: Visitor) -> bool:
 
 # --- Which rows there are ---------------------------------------------------------------------------------------------
 
-# Table → by which of these the database shows a row. "own": the row's user is the visitor.
+# Table → by which of these the database shows a row. "own": the row's user is the visitor; "own case": it is of a case
+# of the coach that they are, at a PCN whose patients they see.
 SHOWN_BY = {
     "workforce_coach": ("coaches",),
     "workforce_post": ("coaches",),
@@ -427,6 +428,7 @@ SHOWN_BY = {
     "coaching_allocation": ("work", "coaches"),
     "coaching_patient": ("patients",),
     "coaching_coachingsession": ("patients",),
+    "coaching_sessionnote": ("own case",),  # what was said: not for the manager, nor for a colleague
     "workforce_grant": ("own", "access", "coaches"),
     "coaching_opening": ("own", "patients and access"),
     "standards_job": ("own",),
@@ -443,6 +445,7 @@ ADDED_TO_BY_ALL = ("standards_notification", "workforce_auditevent")
 # its PCN. Table → column → letters.
 SAID_TO = {
     "training_exemption": {"reason": "slmd"},  # why a coach is exempt: not for clinical supervisors, nor for hubs
-    "coaching_coachingsession": {"uuid": "smd", "note": "s"},  # what was said is for the coach whose case it is
+    "coaching_coachingsession": {"uuid": "smd"},
+    "coaching_sessionnote": {"note": "s"},  # what was said is for the coach whose case it is
     "coaching_patient": {"uuid": "smd", "local_reference": "smd"},
 }

@@ -147,6 +147,8 @@ def shown_rows(world: World, visitor: Visitor) -> dict[str, set[Any]]:
             return theirs or bool(row.as_row["open"]) or (own is not None and row.user == own)
         if by == "own":
             return own is not None and row.user == own
+        if by == "own case":
+            return row.place in visitor.patients and visitor.letters.get(row.coach) == "s"
         if by == "coaches":
             return row.coach.rstrip("+") in visitor.coaches
         return all(row.place in getattr(visitor, each) for each in by.split(" and "))
@@ -178,7 +180,7 @@ def said_words(world: World, visitor: Visitor) -> set[str]:
         if "patients and access" in wall:
             return visitor.letters.get(row.place, "").replace("s", "")
         at = visitor.letters.get(row.place, "")
-        if "patients" in wall or wall == ("work",):
+        if "patients" in wall or wall in (("work",), ("own case",)):
             theirs = "s" in visitor.letters.get(row.coach, "") and "s" in at
             return ("s" if theirs else "") + at.replace("s", "")
         of_coach = "".join(visitor.letters.get(name, "") for name in row.coaches | {row.coach})

@@ -31,6 +31,7 @@ from supervision.actions.agreements import end_agreement
 from supervision.models import Agreement, Meeting, Supervisor
 from tests import facts
 from tests.cast import SETUP, Cast, CoachFactory, OrganisationFactory, Person, UserFactory, register, with_app
+from tests.coaching.work import note
 from tests.compliance import bringing
 from tests.compliance.importing import Sheets
 from tests.facts import ago
@@ -136,7 +137,7 @@ def _work_and_facts(world: World) -> None:
         facts.bring_in(cast, sheets, hub)
     for name in PEOPLE:
         case = Referral.objects.get(reference=_word(name, "case"))
-        CoachingSession.objects.filter(referral=case).update(note=f"{_word(name, 'note')} was said.")
+        note(CoachingSession.objects.get(referral=case), note=f"{_word(name, 'note')} was said.")
         place = next(place for place, code in PCNS.items() if code == CODES[name])
         patient = Patient.objects.create(pcn=world.places[place], local_reference=_word(name, "patient"))
         Referral.objects.filter(pk=case.pk).update(patient=patient)
@@ -361,7 +362,7 @@ _DAY = {"supervision_agreement": "starts_on", "supervision_meeting": "held_on", 
         "standards_flag": "raised_on", "coaching_allocation": "starts_on"}  # fmt: skip
 _WORDS = {"workforce_coach": ("uuid", "name", "email"), "coaching_patient": ("uuid", "local_reference"),
           "coaching_referral": ("uuid", "reference"), "training_trainingrecord": ("uuid", "certificate_number"),
-          "training_exemption": ("uuid", "reason"), "coaching_coachingsession": ("uuid", "note"),
+          "training_exemption": ("uuid", "reason"), "coaching_sessionnote": ("note",),
           "coaching_opening": ("reason",), "workforce_signin": ("device",), "workforce_draft": ("uuid",)}  # fmt: skip
 
 
@@ -389,8 +390,9 @@ def _known(world: World, model: type[models.Model]) -> list[Known]:
             coach = "Lea+"
         place = by_place.get(getattr(row, "pcn_id", 0) or getattr(row, "organisation_id", 0), "")
         said = {name: str(getattr(row, name)) for name in words if getattr(row, name)}
-        if table in ("coaching_referral", "coaching_coachingsession", "coaching_patient"):
-            coach = next((name for name in PEOPLE for word in said.values() if word.startswith(_word(name, ""))), "")
+        if table in ("coaching_referral", "coaching_coachingsession", "coaching_sessionnote", "coaching_patient"):
+            known_by = [row.referral.reference] if isinstance(row, CoachingSession) else said.values()
+            coach = next((name for name in PEOPLE for word in known_by if word.startswith(_word(name, ""))), "")
         as_row = {}
         if isinstance(row, Change):
             as_row = {"coaches": by_coach.get(row.coach, ""), "work": by_place.get(row.pcn, ""),

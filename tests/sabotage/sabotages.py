@@ -10,6 +10,7 @@ _TEST_ACCESS = "tests/workforce/test_access.py::"
 _TEST_WALLS = "tests/workforce/test_walls.py::"
 _PAGES = "tests/test_pages.py::"
 _WITHIN = _TEST_WALLS + "test_within_a_scope_the_database_shows_that_scope_and_no_more"
+_NOTES = "tests/coaching/test_notes.py::"
 _CARE = "tests/test_constraints.py::test_patients_are_shown_to_those_who_care_and_not_to_the_hub"
 _BY_ITSELF = "tests/test_rows.py::test_the_database_by_itself_shows_no_row_of_another_pcn"
 _FOR_ACTOR = "tests/test_rows.py::test_for_actor_by_itself_gives_no_row_of_another_pcn"
@@ -50,9 +51,77 @@ WALLS = [
     ),
     Sabotage(
         "wall of sessions open",
-        "what was said to a patient is shown to everybody",
+        "every session of a patient is shown to everybody",
         (Sql("alter policy wall on coaching_coachingsession using (true)"),),
         "tests/coaching/test_models.py::test_a_session_is_behind_the_wall_of_care_whoever_asks",
+    ),
+    Sabotage(
+        "wall of session notes dropped",
+        "what was said in sessions is shown to nobody: the table has no policy for the application",
+        (Sql("drop policy wall on coaching_sessionnote"),),
+        _BY_ITSELF,
+    ),
+    Sabotage(
+        "wall of session notes is care's",
+        "what was said in a session is shown to everybody who cares at the PCN",
+        (
+            Sql(
+                "alter policy wall on coaching_sessionnote using "
+                "(pcn_id in (select unnest(current_setting('hwbc.care')::bigint[])))"
+            ),
+        ),
+        _NOTES + "test_the_database_by_itself_shows_what_was_said_to_the_coach_whose_case_it_is_and_to_nobody_else",
+    ),
+    Sabotage(
+        "session notes without care",
+        "notes and sessions are shown by the case alone, also where its PCN's patients are not theirs any more",
+        (
+            Edit(_WALLS, 'return Wall(f"{care.shows} and ({shows})"', 'return Wall(f"({shows})"'),
+            Sql("alter policy wall on coaching_coachingsession using (true)"),  # which the condition asks
+        ),
+        _NOTES + "test_an_opened_case_is_shut_where_patients_are_not_theirs_any_more",
+    ),
+    Sabotage(
+        "a former coach reads on",
+        "the database shows a coach what was said after they handed the case on",
+        (Edit("coaching/models.py", "(a.ends_on is null or a.ends_on >= s.held_on)", "true"),),
+        _NOTES + "test_who_handed_a_case_on_is_shown_what_was_said_until_then",
+    ),
+    Sabotage(
+        "an opening never ends in the database",
+        "the database shows what was said to whoever opened the case yesterday",
+        (Edit("coaching/models.py", " and o.day = (now() at time zone 'Europe/London')::date)", ")"),),
+        _NOTES + "test_who_opened_the_case_with_a_reason_is_shown_it_on_that_day_alone",
+    ),
+    Sabotage(
+        "anybody's opening opens",
+        "one opening opens what was said to everybody who sees it",
+        (Edit("coaching/models.py", "and {walls.is_user('o.user_id')}", "and true"),),
+        _NOTES + "test_who_opened_the_case_with_a_reason_is_shown_it_on_that_day_alone",
+    ),
+    Sabotage(
+        "cases are everybody's whom one sees",
+        "the database takes the cases of every coach whom somebody sees for their own",
+        (
+            Edit(
+                _ACCESS,
+                "cases=tuple(sorted(self.own(Can.LOG_SESSIONS)))",
+                "cases=tuple(sorted(self.coaches(Can.SEE_STANDING)))",
+            ),
+        ),
+        _NOTES + "test_the_database_by_itself_shows_what_was_said_to_the_coach_whose_case_it_is_and_to_nobody_else",
+    ),
+    Sabotage(
+        "notes are written by the PCN",
+        "the database takes a note from everybody who cares at the PCN",
+        (Edit(_WALLS, 'writes = f"{care.shows} and {takes}"', "writes = care.shows"),),
+        _NOTES + "test_only_the_coach_who_had_the_case_on_the_day_notes_anything",
+    ),
+    Sabotage(
+        "why a session was withdrawn is the PCN's",
+        "the reason stands in the session's row, for everybody who cares at the PCN",
+        (Edit("coaching/actions/sessions.py", 'line.void(session, "")', "line.void(session, because)"),),
+        _NOTES + "test_why_a_session_was_withdrawn_is_shown_as_what_was_said",
     ),
     Sabotage(
         "lifting is inherited",
@@ -430,11 +499,23 @@ ROWS = [
         (
             Edit(
                 "coaching/models.py",
-                "Q(models.Exists(theirs), pcn__in=actor.around(can))",
-                "~Q(pk=None)",
+                "return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs), pcn__in=actor.around(can))",
+                "return Q(pcn__in=actor.pcns(can)) | ~Q(pk=None)",
             ),
         ),
         "tests/compliance/test_coaching_pages.py::test_a_former_coach_reads_nothing_of_what_came_after_them",
+    ),
+    Sabotage(
+        "for_actor of SessionNote gives all",
+        "only the database holds back what was said in a session",
+        (
+            Edit(
+                "coaching/models.py",
+                "return Q(models.Exists(theirs), pcn__in=actor.around(can)) | _opened(actor, can, cls.referral_path)",
+                "return Q()",
+            ),
+        ),
+        _NOTES + "test_for_actor_by_itself_gives_what_the_database_shows",
     ),
     Sabotage(
         "for_actor of Job gives all",
@@ -558,8 +639,8 @@ WRITING = [
             ),
             Edit(
                 "coaching/actions/sessions.py",
-                "CoachingSession(uuid=uuid, referral=referral, pcn=referral.pcn, **said)",
-                'CoachingSession(uuid=uuid, referral=referral, pcn_id=said.pop("pcn", referral.pcn_id), **said)',
+                "CoachingSession(uuid=uuid, referral=referral, pcn=referral.pcn, **rest)",
+                'CoachingSession(uuid=uuid, referral=referral, pcn_id=rest.pop("pcn", referral.pcn_id), **rest)',
             ),
         ),
         "tests/compliance/test_coaching_pages.py::test_a_session_is_of_its_referrals_pcn_whatever_is_sent",
@@ -859,8 +940,11 @@ _SUSPEND, _CASELOAD = "hwbc/compliance/actions.py", "hwbc/compliance/views/casel
 PEOPLE = [
     Sabotage(
         "what was said is the PCN's",
-        "a manager reads the notes of every session without a reason",
-        (Edit(_CASELOAD, "opened or any(row.held_on <=", "True or any(row.held_on <="),),
+        "a manager reads the notes of every session without a reason: neither page nor database asks for one",
+        (
+            Edit(_CASELOAD, "opened or any(row.held_on <=", "True or any(row.held_on <="),
+            Sql("alter policy wall on coaching_sessionnote using (true)"),
+        ),
         _OPENING + "test_what_was_said_is_for_the_coach_and_a_manager_sees_that_it_took_place",
     ),
     Sabotage(
@@ -875,8 +959,8 @@ PEOPLE = [
         (
             Edit(
                 _WALLS,
-                'takes = f"{_is_user(user)} or ({care} and {nodes})", f"{_is_user(user)} and {care}"',
-                'takes = f"{_is_user(user)} or ({care} and {nodes})", care',
+                'takes = f"{is_user(user)} or ({care} and {nodes})", f"{is_user(user)} and {care}"',
+                'takes = f"{is_user(user)} or ({care} and {nodes})", care',
             ),
         ),
         _OPENING + "test_the_database_takes_only_ones_own_and_changes_none",

@@ -52,7 +52,7 @@ def kept(user: User | None = None) -> list[Draft]:
 
 def sessions() -> int:
     with walls.lifted("tests"):
-        return CoachingSession.objects.filter(next_step="Ring on Monday").count()
+        return CoachingSession.objects.filter(words__next_step="Ring on Monday").count()
 
 
 def there(client: Client, form: str, sent: Values) -> None:

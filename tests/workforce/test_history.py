@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from coaching.models import CoachingSession, Patient, Referral
+from coaching.models import CoachingSession, Patient, Referral, SessionNote
 from hwbc.compliance.checks import run_checks
 from hwbc.compliance.tasks import job as message
 from hwbc.kit.periods import today
@@ -162,16 +162,16 @@ def test_texts_are_known_by_their_length_alone(cast: Cast) -> None:
                                            received_on=today())  # fmt: skip
         session = CoachingSession.objects.create(
             referral=referral, pcn=cast.riverside, held_on=today(), mode="phone", minutes=30, outcome="attended",
-            note=CANARY, next_step=CANARY,
         )  # fmt: skip
-        CoachingSession.objects.filter(pk=session.pk).update(note="", next_step=CANARY + "x")
-        CoachingSession.objects.filter(pk=session.pk).delete()
+        note = SessionNote.objects.create(session=session, pcn=cast.riverside, note=CANARY, next_step=CANARY)
+        SessionNote.objects.filter(pk=note.pk).update(note="", next_step=CANARY + "x", voided_because=CANARY)
         assert not Change.objects.filter(said__icontains="CANARY").exists()
         assert not Change.objects.filter(said__icontains=CANARY[::-1]).exists()
     size = len(CANARY)
     assert of(exemption)[0].said["reason"] == size
     assert of(exemption)[1].said == {"reason": [size, size], "voided_because": [0, size]}  # another text, as long
-    assert of(session)[1].said == {"note": [size, 0], "next_step": [size, size + 1]}
+    assert (of(note)[0].said["note"], of(note)[0].said["next_step"]) == (size, size)
+    assert of(note)[1].said == {"note": [size, 0], "next_step": [size, size + 1], "voided_because": [0, size]}
 
 
 def test_a_password_leaves_no_trace_but_that_it_was_changed(cast: Cast) -> None:

@@ -48,6 +48,7 @@ def slowly(world: World, user: User) -> walls.Scope:
     care: set[int] = set()
     nodes: set[int] = set()
     audits: set[int] = set()
+    cases: set[int] = set()
     own: set[int] = set()
     for grant in world.grants:
         if grant.user_id != user.pk:
@@ -60,6 +61,8 @@ def slowly(world: World, user: User) -> walls.Scope:
             care |= here
         if Can.INVITE in may and grant.coach_id is None:
             nodes |= world.below(grant.organisation_id)
+        if Can.LOG_SESSIONS in may and grant.coach_id:
+            cases.add(grant.coach_id)
         if Can.SEE_AUDIT in may:
             if grant.coach_id:
                 own.add(grant.coach_id)
@@ -71,6 +74,7 @@ def slowly(world: World, user: User) -> walls.Scope:
             else:
                 coaches |= {post.coach_id for post in world.posts if post.pcn_id in here}
     seen = {"coaches": coaches, "pcns": pcns, "care": care, "nodes": nodes, "audits": audits, "own": own}
+    seen["cases"] = cases
     return walls.Scope(user.pk, **{name: tuple(sorted(some)) for name, some in seen.items()})  # type: ignore[arg-type]
 
 

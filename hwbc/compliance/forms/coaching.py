@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 
-from coaching.models import CoachingSession, Referral
+from coaching.models import CoachingSession, Referral, SessionNote
 from coaching.queries import Eligible
 from coaching.sentences import WARNINGS
 from hwbc.compliance.forms.lists import ListFilter, choice
@@ -63,13 +63,13 @@ class LogSession(Entered):
     goal_progress = forms.ChoiceField(
         label="Progress towards the goal",
         required=False,
-        choices=[*CoachingSession.Progress.choices, ("", "Not talked about")],
+        choices=[*SessionNote.Progress.choices, ("", "Not talked about")],
         widget=forms.RadioSelect,
     )
     activity = forms.ChoiceField(
         label="Activity code",
         required=False,
-        choices=[("", "No code"), *CoachingSession.Activity.choices],
+        choices=[("", "No code"), *SessionNote.Activity.choices],
         help_text="The national term that fits best.",
     )
 

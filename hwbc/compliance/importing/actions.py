@@ -280,13 +280,19 @@ def _insert(step: Step) -> str:
 
 
 def _move_with_referrals(params: Params) -> None:
-    """A referral that has moved to another PCN takes its allocations and sessions with it."""
+    """A referral that has moved to another PCN takes its allocations and sessions with it, and their notes."""
     for table in ("coaching_allocation", "coaching_coachingsession"):
         execute(
             f"update {table} t set pcn_id = f.pcn_id from import_found_coaching_referral f "
             "where f.what = 'changed' and t.referral_id = f.old_id and t.pcn_id <> f.pcn_id",
             params,
         )
+    execute(
+        "update coaching_sessionnote t set pcn_id = s.pcn_id from coaching_coachingsession s, "
+        "import_found_coaching_referral f where f.what = 'changed' and s.referral_id = f.old_id "
+        "and t.session_id = s.id and t.pcn_id <> s.pcn_id",
+        params,
+    )
 
 
 def _count(found: str) -> Counts:

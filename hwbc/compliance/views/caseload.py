@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from coaching.actions import referrals, sessions
-from coaching.models import Allocation, CoachingSession, Referral
-from coaching.queries import Case, around, caseload, is_opened, left, readiness, whose_case
+from coaching.models import Allocation, CoachingSession, Referral, SessionNote
+from coaching.queries import Case, around, caseload, is_opened, left, readiness, whose_case, words_of
 from coaching.sentences import WARNINGS, missing_piece
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.catalogue import DEFINITIONS
@@ -105,7 +105,7 @@ class Said(NamedTuple):
     """A session as it was known: its mark, whether it was withdrawn by then, whether the actor may change it.
 
     `words`: whether what was said in it is for the actor: the coach whose case it was then or became later, and whoever
-    has opened the case today with a reason. Everybody else sees that it took place.
+    has opened the case today with a reason. Everybody else sees that it took place; the database shows them no more.
     """
 
     row: CoachingSession
@@ -238,7 +238,7 @@ def _sessions(actor: Actor, referral: Referral, as_at: AsAt, mine: list[Taken], 
             as_at.is_now and _had(mine, row.held_on),
             opened or any(row.held_on <= (each.last_day or date.max) for each in mine),
         )
-        for row in rows.select_related("voided_by").order_by("-held_on", "-recorded_at", "-pk")
+        for row in rows.select_related("voided_by", "words").order_by("-held_on", "-recorded_at", "-pk")
     ]
 
 
@@ -278,8 +278,9 @@ def correct_session(request: Request, uuid: UUID, session: UUID) -> HttpResponse
     """What a session should have said: it is withdrawn and recorded anew."""
     row = _referral(request.actor, uuid, Can.LOG_SESSIONS)
     theirs = _session(request, row, session)
-    names = (name for name in LogSession.base_fields if name != "token")
-    as_read = {name: getattr(theirs, name) for name in names} | {"session": theirs.uuid}
+    names, words = (name for name in LogSession.base_fields if name != "token"), words_of(theirs)
+    as_read = {name: getattr(words if name in SessionNote.SAID else theirs, name) for name in names}
+    as_read["session"] = theirs.uuid
     form = CorrectSession(request.POST if request.method == "POST" else None, initial=as_read)
     if request.method != "POST" and theirs.voided_at is not None:
         return _gone(request, row)

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from coaching.models import Allocation, CoachingSession, Referral
+from coaching.models import Allocation, CoachingSession, Referral, SessionNote
 from hwbc.compliance import changes
 from hwbc.compliance.as_at import AsAt, any_day
 from hwbc.compliance.record import Record, find
@@ -84,7 +84,7 @@ def _of_coach(request: Request, record: Record, table: changes.Changes, of: str)
 @require_safe
 @any_day
 def of_referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
-    """Every change of a referral, of who took it, and of its sessions for those who may see them."""
+    """Every change of a referral, of who took it, of its sessions and their notes for those who may see them."""
     actor = request.actor
     row = Referral.objects.for_actor(actor).filter(uuid=uuid, voided_at=None).first()
     if row is None or row.received_on > as_at.day or row.recorded_at > as_at.moment:
@@ -92,6 +92,8 @@ def of_referral(request: Request, as_at: AsAt, uuid: UUID) -> HttpResponse:
     rows: list[models.Model] = [row, *Allocation.objects.for_actor(actor).filter(referral=row)]
     if actor.can(Can.SEE_PATIENTS):
         rows += CoachingSession.objects.for_actor(actor).filter(referral=row, held_on__lte=as_at.day)
+        notes = SessionNote.objects.for_actor(actor).select_related("session")
+        rows += notes.filter(session__referral=row, session__held_on__lte=as_at.day)
     name = str(row.reference or row.uuid)
     href = f"{reverse('referral', kwargs={'uuid': row.uuid})}{as_at.query}"
     return _of_rows(request, f"Referral {name}", rows, as_at, [row.pcn_id], {"text": f"Referral {name}", "href": href})
