@@ -169,6 +169,8 @@ def _stranger(table: str, row: dict[str, Any], page: str, reach: Reach) -> str:
         return "" if reach.user in (row["id"], None) else "another's account"
     if table in OPEN:
         return "" if page in OPEN[table] or page in OWN_ACCOUNT else "this page has nothing to write there"
+    if table == "workforce_auditevent" and row["what"] == "account.attempt":  # at an account, by nobody knows whom
+        return "" if page in OWN_ACCOUNT else "this page signs nobody in"
     if table == "workforce_auditevent":
         if row["user_id"] != reach.user and page not in OWN_ACCOUNT:
             return "another's audit line"
