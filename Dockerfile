@@ -24,6 +24,15 @@ RUN PATH="/node/bin:$PATH" .venv/bin/python -m hwbc.kit.assets \
 
 FROM python:3.13-slim
 WORKDIR /service
+# For `manage.py backup` and `restore`: pg_dump and pg_restore, which must not be older than the database of
+# docker-compose.yml. Debian's own are; PostgreSQL's archive has them, and its key comes with Debian's postgresql-common.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+    && sh /usr/share/postgresql-common/pgdg/apt.*.sh -y \
+    && apt-get install --yes --no-install-recommends postgresql-client-18 \
+    && apt-get purge --yes --auto-remove postgresql-common ssl-cert \
+    && rm -rf /var/lib/apt/lists/* \
+    && /usr/lib/postgresql/18/bin/pg_restore --version
 RUN useradd --system --uid 10001 --home-dir /service --shell /usr/sbin/nologin service \
     && install --directory --owner 10001 --mode 0700 /files
 ENV PATH="/service/.venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \

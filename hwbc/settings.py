@@ -145,7 +145,8 @@ def database(url: str) -> dict[str, object]:
     return parsed
 
 
-# Two logins: the application's, and the owner's for `migrate` and `flush` alone (hwbc.workforce.walls).
+# Two logins: the application's, and the owner's for `migrate`, `flush`, `backup` and `restore` alone
+# (hwbc.workforce.walls).
 DATABASES = {
     "default": {
         **database(

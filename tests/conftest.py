@@ -122,6 +122,19 @@ def live_cast(transactional_db: None) -> Cast:
     return make_cast()
 
 
+@pytest.fixture(scope="module")
+def own_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A database without anybody, for a module that commits what all its tests read; the cast is there after it."""
+    with django_db_blocker.unblock():
+        call_command("flush", interactive=False, verbosity=0)
+        cache.clear()
+    yield
+    with django_db_blocker.unblock():
+        call_command("flush", interactive=False, verbosity=0)
+        cache.clear()
+        _made[0] = make_cast()
+
+
 @pytest.fixture(scope="session")
 def child_env(django_db_setup: None) -> dict[str, str]:
     """The environment in which another process of the service uses this test's database and broker."""

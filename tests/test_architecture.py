@@ -112,6 +112,11 @@ def test_the_image_holds_every_app() -> None:
     assert {app for app in apps if image.count(f"COPY {app} {app}\n") != 2} == set()  # to build in, and to run
 
 
+def test_the_image_can_dump_the_database_that_it_is_run_with() -> None:
+    [server] = re.findall(r"image: postgres:(\d+)$", (BASE / "docker-compose.yml").read_text(), re.MULTILINE)
+    assert re.findall(r"postgresql-client-(\d+)", (BASE / "Dockerfile").read_text()) == [server]
+
+
 def test_the_locks_hold_every_dependency_with_hashes_and_no_index() -> None:
     project = tomllib.loads((BASE / "pyproject.toml").read_text())["project"]
     wanted = {re.split(r"[\[~=<>]", name)[0] for name in project["dependencies"]}

@@ -290,12 +290,12 @@ _FOUR_LINES = (
 
 @contextmanager
 def as_owner(alias: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
-    """Use the owner's login for as long as this lasts: `migrate`, `flush` and the test database's making alone."""
+    """Use the owner's login for as long as this lasts: for a short list of commands, held by the architecture test."""
     connection = connections[alias]
     if not settings.OWNER_DATABASE_URL:
         raise ImproperlyConfigured(
             "DATABASE_OWNER_URL is not set. "
-            "Migrations need the database's owner, and DATABASE_URL is the application's login. "
+            "This needs the database's owner, and DATABASE_URL is the application's login. "
             f"Once per cluster, as superuser: {_FOUR_LINES} Then let hwbc_owner own the database."
         )
     owner = environ.Env.db_url_config(settings.OWNER_DATABASE_URL)
