@@ -401,7 +401,7 @@ DOOR = [
         "weaker Can",
         "the page that overrides the gate opens for whoever sees standing",
         (Edit("hwbc/compliance/views/overrides.py", "@needs(Can.OVERRIDE)", "@needs(Can.SEE_STANDING)"),),
-        _OPENS + "[auditor-override]",
+        _OPENS + "[override]",
     ),
     Sabotage(
         "@signed_in instead of @needs",
@@ -416,7 +416,7 @@ DOOR = [
         "any role is enough",
         "@needs asks whether somebody has a role, and not which",
         (Edit(_ACCESS, "if not request.actor.can(can):", "if not request.actor.grants:"),),
-        _OPENS + "[coach-status]",
+        _OPENS + "[status]",
     ),
     Sabotage(
         "refusal leaves no line",
