@@ -342,7 +342,7 @@ def in_general(code: str) -> str:
     if code not in WORDS:  # by hand; or it has another name by now
         return ""
     it = next((words for begins, words in _IT.items() if code.startswith(begins)), "somebody")
-    done, _, rest = WORDS[code].replace(" as {role}", "").partition("/")
+    done, _, rest = WORDS[code].replace(" as {role}", "").replace(" as {it}", "").partition("/")
     return f"{done} {rest.partition(' ')[2]}".format(it=it, coach="a coach", person="somebody")
 
 

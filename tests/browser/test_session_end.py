@@ -18,6 +18,7 @@ from hwbc.workforce.factors import code_at
 from hwbc.workforce.models import AuditEvent, User
 from tests.browser.conftest import WIDTHS, Watched, web_server
 from tests.cast import PASSWORD, SECRET, Cast, with_app
+from tests.conftest import wait_for
 from tests.pages import BY_NAME
 
 pytestmark = pytest.mark.browser
@@ -133,7 +134,7 @@ def test_warned_extended_by_one_key_signed_out_and_back_with_the_text(window, as
 
     ended = page.get_by_role("heading", level=1, name="You were signed out")
     expect(ended).to_be_visible(timeout=2 * IDLE * 1000)
-    assert ends(asha) == ["idle"]
+    wait_for(lambda: ends(asha) == ["idle"], what="the server to have ended it too")
     read = page.locator("body").inner_text()
     assert not [word for word in ("CASE", "Asha", "canal") if word in read + page.title()]
     expect(page.get_by_label("Note")).to_have_count(0)
@@ -182,7 +183,7 @@ def test_a_lost_connection_loses_nothing(window, asha: User, form: str) -> None:
     sign_in(page, asha)
     watched.context.set_offline(True)
     fill_in(page)
-    expect(page.get_by_text("Your draft could not be saved")).to_be_visible()
+    expect(page.get_by_text("Your draft could not be saved")).to_be_visible(timeout=15_000)  # it tries after 3 s
     watched.context.set_offline(False)
     expect(page.get_by_text("Draft saved at")).to_be_visible(timeout=15_000)
     assert page.evaluate("localStorage.length + sessionStorage.length") == 0

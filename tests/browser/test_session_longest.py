@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from hwbc.workforce.models import User
 from tests.browser.conftest import WIDTHS, web_server
 from tests.browser.test_session_end import NOTE, asha, ends, form, look, sign_in
+from tests.conftest import wait_for
 
 pytestmark = pytest.mark.browser
 __all__ = ["asha", "form"]  # fixtures
@@ -32,7 +33,7 @@ def test_it_cannot_be_extended(window, asha: User, form: str) -> None:
     expect(warning).to_be_hidden()
     page.get_by_label("Note").fill(f"{NOTE} And again.")
     expect(page.get_by_role("heading", level=1, name="You were signed out")).to_be_visible(timeout=24_000)
-    assert ends(asha) == ["longest"]
+    wait_for(lambda: ends(asha) == ["longest"], what="the server to have ended it too")
     page.get_by_role("link", name="Sign in and come back to this page").click()
     sign_in(page, asha)
     expect(page.get_by_label("Note")).to_have_value(f"{NOTE} And again.")
