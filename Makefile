@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup start test matrix sabotage fuzz check reset bench pictures locks rebuild
+.PHONY: help setup start test long matrix sabotage fuzz check reset bench pictures locks rebuild
 MAKEFLAGS += --no-builtin-rules
 
 PY := .venv/bin/python
@@ -25,8 +25,11 @@ setup: .build/made  ## Get everything that the service needs into .venv, node_mo
 start: setup  ## Run the service on http://127.0.0.1:8000 (PORT=8001 make start for another port); Ctrl-C stops it
 	@$(PY) manage.py start
 
-test: setup .venv/dev  ## Run all tests, in parallel (ARGS="-k name" for some of them)
-	@$(TESTING) $(PY) -m pytest --numprocesses $(or $(WORKERS),2) $(ARGS)
+test: setup .venv/dev  ## Run the tests but the long ones, in parallel (ARGS="-k name" for some of them)
+	@$(TESTING) $(PY) -m pytest --numprocesses $(or $(WORKERS),2) -m "not long" $(ARGS)
+
+long: setup .venv/dev  ## Run the long ones: every page at every width, sessions waited out, whole starts and stops
+	@$(TESTING) $(PY) -m pytest --numprocesses $(or $(WORKERS),2) -m long $(ARGS)
 
 matrix: setup .venv/dev  ## Every page, method, role and relation: that both walls hold, and either alone (ARGS="-k zed" for one visitor)
 	@$(TESTING) $(PY) -m pytest --numprocesses $(or $(WORKERS),2) --dist worksteal --show-capture=no \

@@ -92,7 +92,7 @@ def test_everybody_walks() -> None:
     assert sorted(who for some in WALKS.values() for who in some) == sorted(ELSEWHERE)
 
 
-@pytest.mark.parametrize("some", WALKS)
+@pytest.mark.parametrize("some", ["those of Riverside", pytest.param("everybody else", marks=pytest.mark.long)])
 def test_what_is_confidential_is_shown_to_those_of_the_table_and_to_nobody_else(world: World, some: str) -> None:
     seen, where = Seen(exactly=_secrets(world)), addresses(world)
     with logged() as lines:

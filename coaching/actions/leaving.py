@@ -2,14 +2,11 @@
 
 from datetime import date
 
-from django.db.models import Q
-
 from coaching.queries import left_behind
 from hwbc.standards.actions import tell
 from hwbc.standards.models import Notification
 from hwbc.workforce.audit import upkeep
-from hwbc.workforce.models import Grant
-from hwbc.workforce.roles import Role
+from hwbc.workforce.queries import managing
 
 
 @upkeep("follows from a post's last day, which is in the audit; each row is itself the record of who was told")
@@ -22,16 +19,8 @@ def tell_of_leavers(*, day: date) -> int:
     told = set(Notification.objects.filter(kind=kind).values_list("key", flat=True))
     untold = [each for each in left_behind(day) if each.key not in told]
     for each in untold:
-        managers = Grant.objects.filter(
-            Q(ends_on=None) | Q(ends_on__gte=day),
-            organisation=each.pcn,
-            role=Role.PCN_MANAGER,
-            starts_on__lte=day,
-            revoked_at=None,
-            user__is_active=True,
-        )
         tell(
-            managers.values_list("user", flat=True),
+            managing(day, organisation=each.pcn).values_list("user", flat=True),
             kind=kind,
             key=each.key,
             coach=each.coach,

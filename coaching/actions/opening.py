@@ -14,8 +14,8 @@ from hwbc.standards.actions import tell
 from hwbc.standards.models import Notification
 from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.audit import Line, action, upkeep
-from hwbc.workforce.models import Grant
-from hwbc.workforce.roles import Can, Role
+from hwbc.workforce.queries import managing
+from hwbc.workforce.roles import Can
 
 
 @action("case.open")
@@ -52,15 +52,8 @@ def tell_of_openings(*, day: date) -> int:
     told = Notification.objects.filter(kind=kind, key=Cast(OuterRef("uuid"), CharField()))
     openings = Opening.objects.filter(~Exists(told), day__gte=day - timedelta(days=7)).select_related("referral")
     for opening in openings:
+        managers = managing(opening.day, organisation=opening.pcn_id).values_list("user", flat=True)
         live = Q(ends_on=None) | Q(ends_on__gte=opening.day)
-        managers = Grant.objects.filter(
-            live,
-            organisation=opening.pcn_id,
-            role=Role.PCN_MANAGER,
-            starts_on__lte=opening.day,
-            revoked_at=None,
-            user__is_active=True,
-        ).values_list("user", flat=True)
         coaches = Allocation.objects.filter(
             live, referral=opening.referral, voided_at=None, coach__user__is_active=True
         ).values_list("coach__user", flat=True)

@@ -11,7 +11,7 @@ from uuid import UUID
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from hwbc.kit.prepared import MANY, Prepared
@@ -20,6 +20,14 @@ from hwbc.workforce.roles import DEPUTY_MAY, HELD_AT, Can, Role, allowed
 
 if TYPE_CHECKING:
     from hwbc.workforce.access import Actor
+
+
+def managing(day: date, **where: Any) -> QuerySet[Grant]:
+    """The grants live on a day by which somebody whose account is open manages a PCN, deputies' with them."""
+    live = Q(ends_on=None) | Q(ends_on__gte=day)
+    return Grant.objects.filter(
+        live, role=Role.PCN_MANAGER, starts_on__lte=day, revoked_at=None, user__is_active=True, **where
+    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ def main() -> None:
     import django
 
     django.setup()
-    from tests.bench import compliance, exporting, importing, load, sign_in
+    from tests.bench import compliance, exporting, importing, load, reading, sign_in
 
     # One of them: `python -m tests.bench load`.
     tables = {
@@ -22,6 +22,7 @@ def main() -> None:
         "compliance": compliance,
         "importing": importing,
         "exporting": exporting,
+        "reading": reading,
         "sign_in": sign_in,
     }
     for name in sys.argv[1:] or tables:

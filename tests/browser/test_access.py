@@ -116,6 +116,7 @@ def test_without_javascript_every_question_is_there(window, live_cast: Cast) -> 
     expect(page.get_by_text("Ann Other is PCN manager at Hilltop PCN.")).to_be_visible()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_the_pages_empty_filled_and_with_errors(window, live_cast: Cast, width: int) -> None:
     alone = window(width)

@@ -59,6 +59,7 @@ def keep(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"charts-{name}.png", full_page=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [*WIDTHS.values(), 700], ids=[*WIDTHS, "tablet"])
 def test_charts_at_every_width(window: Callable[..., Watched], counted: Cast, width: int) -> None:
     watched = window(width)

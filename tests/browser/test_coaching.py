@@ -156,6 +156,7 @@ def test_a_session_is_logged_on_a_phone_without_javascript(window, live_cast: Ca
     expect(row).to_contain_text("Today")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_the_pages_of_a_coach_empty_filled_and_with_errors(window, live_cast: Cast, width: int) -> None:
     watched = window(width)

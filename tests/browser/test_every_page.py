@@ -17,6 +17,7 @@ HTML = [page for page in PAGES if page.html]
 PARTS = 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_page(window, live_cast, width: int, part: int) -> None:

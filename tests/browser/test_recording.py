@@ -85,6 +85,7 @@ def test_two_windows_at_one_training_record(window, live_cast: Cast) -> None:
     expect(page.get_by_text("number Asha-2")).to_be_visible()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_every_form_filled_in_wrongly_says_so(window, live_cast: Cast, width: int) -> None:
     facts.story_of(live_cast, months=2)

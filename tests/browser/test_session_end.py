@@ -98,6 +98,7 @@ def ends(user: User) -> list[str]:
         return [each["why"] for each in facts]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_warned_extended_by_one_key_signed_out_and_back_with_the_text(window, asha: User, form: str, width) -> None:
     watched = window(width)
@@ -154,6 +155,7 @@ def test_warned_extended_by_one_key_signed_out_and_back_with_the_text(window, as
     expect(page.get_by_label("Note")).to_have_value("")
 
 
+@pytest.mark.long
 def test_without_javascript_what_is_sent_too_late_is_there_again(window, asha: User, form: str) -> None:
     watched = window(WIDTHS["phone"], javascript=False)
     page = watched.page

@@ -20,6 +20,7 @@ def server(child_env: dict[str, str]) -> Iterator[str]:
     yield from web_server({**child_env, "SESSION_LONGEST": "24", "SESSION_WARNING": "12"})
 
 
+@pytest.mark.long
 def test_it_cannot_be_extended(window, asha: User, form: str) -> None:
     watched = window(WIDTHS["phone"])
     page = watched.page

@@ -90,6 +90,7 @@ def test_it_runs_until_ctrl_c_and_keeps_what_was_entered(var):
     assert "[X]" in manage(var, "showmigrations").stdout
 
 
+@pytest.mark.long
 def test_the_first_start_makes_a_demo_and_says_where_it_is(var):
     with started(var, demo="") as terminal:
         page = f"http://127.0.0.1:{terminal.port}/demo/"
@@ -108,12 +109,14 @@ def test_what_is_neither_yes_nor_no_is_said_before_anything_starts(var):
     assert not (var / "postgres").exists()
 
 
+@pytest.mark.long
 def test_kill_9_leaves_nothing(var):
     with started(var) as terminal:
         terminal.process.kill()
         assert wait_until(lambda: not processes_of(var))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("leader", [[], ["sh", "-c", 'trap : HUP; "$@"', "sh"]], ids=["alone", "below a deaf leader"])
 def test_a_closed_terminal_leaves_nothing(var, leader):
     """Only the leader of the session is told; `make` as the leader waits for us instead of passing it on."""
@@ -122,6 +125,7 @@ def test_a_closed_terminal_leaves_nothing(var, leader):
         assert wait_until(lambda: not processes_of(var))
 
 
+@pytest.mark.long
 def test_when_one_program_dies_its_last_words_are_shown_and_everything_stops(var):
     with started(var) as terminal:
         worker = next(pid for pid in processes_of(var, "\0worker\0") if parent(pid) == terminal.process.pid)
@@ -132,6 +136,7 @@ def test_when_one_program_dies_its_last_words_are_shown_and_everything_stops(var
     assert wait_until(lambda: not processes_of(var))
 
 
+@pytest.mark.long
 def test_when_a_server_dies_everything_stops(var):
     with started(var) as terminal:
         kill_all(processes_of(var, "valkey-server"))

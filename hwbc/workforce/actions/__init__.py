@@ -17,6 +17,7 @@ from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.actions.factors import set_password as set_password
 from hwbc.workforce.audit import Line, action, upkeep
 from hwbc.workforce.models import Absence, AuditSeal, Coach, Grant, Organisation, Post, User
+from hwbc.workforce.queries import managing
 from hwbc.workforce.recording import (
     Faults,
     anew,
@@ -191,15 +192,7 @@ def revoke(actor: Actor, *, grants: Sequence[Grant]) -> int:
     managed = {grant.organisation_id: grant for grant in grants if _manages(grant)}
     for pcn, grant in sorted(managed.items()) if not actor.job else ():
         _wait(f"managers of {pcn}")
-        others = Grant.objects.filter(
-            Q(ends_on=None) | Q(ends_on__gte=today()),
-            organisation=pcn,
-            role=Role.PCN_MANAGER,
-            deputises=None,
-            revoked_at=None,
-            starts_on__lte=today(),
-            user__is_active=True,
-        )
+        others = managing(today(), organisation=pcn, deputises=None)
         if not others.exclude(pk__in=ending).exists():
             raise ValidationError(
                 f"{grant.user.name} is the last PCN manager of {grant.organisation.name}. Make somebody else PCN "
