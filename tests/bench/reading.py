@@ -38,5 +38,5 @@ def main() -> None:
             rows += [(address[:12], way, found[way]) for way in ways]
     print(f"{'page':<16}{'reading is':<12}{'CPU ms':>8}{'wall ms':>9}{'queries':>9}")
     for page, way, turns in rows:
-        cpu, wall = (statistics.median(turn[which] for turn in turns) for which in (1, 2))
+        cpu, wall = (statistics.median(turn[1] for turn in turns), statistics.median(turn[2] for turn in turns))
         print(f"{page:<16}{way:<12}{cpu:>8.2f}{wall:>9.2f}{turns[0][3]:>9}")
