@@ -1,7 +1,9 @@
 """What it costs to keep who has read what: the same pages with their line of the audit, and without."""
 
 import statistics
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 from unittest.mock import patch
 
 from django.core.handlers.wsgi import WSGIHandler
@@ -29,7 +31,10 @@ def main() -> None:
         coach.given(Role.COACH, post.pcn, post.coach, starts_on=post.starts_on)
         application, who = WSGIHandler(), cookie(coach)
         for address in (reverse("caseload"), reverse("referral", kwargs={"uuid": case.uuid})):
-            ways = {"kept": nullcontext, "not kept": lambda: patch.object(audit, "_write")}
+            ways: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+                "kept": nullcontext,
+                "not kept": lambda: patch.object(audit, "_write"),
+            }
             found: dict[str, list[tuple[str, float, float, int, int]]] = {way: [] for way in ways}
             for _ in range(TURNS):
                 for way, made in ways.items():
