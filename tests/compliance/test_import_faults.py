@@ -40,6 +40,7 @@ def change(sheets: Any, sheet: str, row: int, **values: Any) -> None:
         ("coaches", 0, {"hours_per_week": "60.5"}, "hours_per_week", "no more than 60"),
         ("coaches", 0, {"hours_per_week": "full time"}, "hours_per_week", "not a number"),
         ("coaches", 0, {"hours_per_week": "37.555"}, "hours_per_week", "two decimal places"),
+        ("coaches", 0, {"hours_per_week": 10**40}, "hours_per_week", "not a number"),
         ("coaches", 0, {"funding": "charity"}, "funding", "not one of: arrs, other"),
         ("coaches", 0, {"name": "=A1"}, "name", "is a formula"),
         ("coaches", 0, {"name": "#REF!"}, "name", "error of the spreadsheet"),

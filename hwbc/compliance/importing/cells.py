@@ -198,7 +198,7 @@ def _as_days(raw: object) -> tuple[date, ...]:
 def _as_decimal(raw: object) -> Decimal:
     if isinstance(raw, str) and _NUMBER.fullmatch(raw):
         return Decimal(raw)
-    if isinstance(raw, int) and not isinstance(raw, bool):
+    if isinstance(raw, int) and not isinstance(raw, bool) and abs(raw) < 10**15:
         return Decimal(raw)
     if isinstance(raw, float) and abs(raw) < 1e15:
         return Decimal(repr(round(raw, 6)))  # 37.300000000000004 is what 37.3 becomes on its way through a spreadsheet
