@@ -52,6 +52,18 @@ def _opened(actor: Actor, can: Can, path: str = "referral") -> Q:
     return Q(**{f"{path}__in": opened}) if places else Q()
 
 
+def _had(coaches: frozenset[int], session: str = "") -> models.Exists:
+    """That one of these coaches had the referral of a session up to its day or later; `session`: the way to it."""
+    return models.Exists(
+        Allocation.objects.filter(
+            Q(ends_on=None) | Q(ends_on__gte=models.OuterRef(f"{session}held_on")),
+            referral=models.OuterRef(f"{session}referral"),
+            coach__in=coaches,
+            voided_at=None,
+        )
+    )
+
+
 class Patient(Named, OfPcn, Fact):
     """Somebody who is coached. Identified only where the service chooses to; here, by a reference of its own."""
 
@@ -217,13 +229,8 @@ class CoachingSession(Named, OfPcn, Fact):
         """The sessions of the PCNs whose patients the actor may see; a coach's own: up to the day they handed on,
         at the PCNs where they have access.
         """
-        theirs = Allocation.objects.filter(
-            Q(ends_on=None) | Q(ends_on__gte=models.OuterRef("held_on")),
-            referral=models.OuterRef("referral"),
-            coach__in=actor.own(can),
-            voided_at=None,
-        )
-        return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs), pcn__in=actor.around(can)) | _opened(actor, can)
+        theirs = Q(_had(actor.own(can)), pcn__in=actor.around(can))
+        return Q(pcn__in=actor.pcns(can)) | theirs | _opened(actor, can)
 
 
 # Of the session of a note: that a coach whose cases they are has or had its referral, up to that day or later.
@@ -289,13 +296,8 @@ class SessionNote(OfPcn):
         """Those of a coach's own cases, up to the day they handed on, at the PCNs where they have access; and of a case
         that the actor opened today.
         """
-        theirs = Allocation.objects.filter(
-            Q(ends_on=None) | Q(ends_on__gte=models.OuterRef("session__held_on")),
-            referral=models.OuterRef("session__referral"),
-            coach__in=actor.own(Can.LOG_SESSIONS),
-            voided_at=None,
-        )
-        return Q(models.Exists(theirs), pcn__in=actor.around(can)) | _opened(actor, can, cls.referral_path)
+        theirs = Q(_had(actor.own(Can.LOG_SESSIONS), "session__"), pcn__in=actor.around(can))
+        return theirs | _opened(actor, can, cls.referral_path)
 
     @property
     def held_on(self) -> date:

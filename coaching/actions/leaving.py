@@ -6,7 +6,8 @@ from coaching.queries import left_behind
 from hwbc.standards.actions import tell
 from hwbc.standards.models import Notification
 from hwbc.workforce.audit import upkeep
-from hwbc.workforce.queries import managing
+from hwbc.workforce.queries import holding
+from hwbc.workforce.roles import Role
 
 
 @upkeep("follows from a post's last day, which is in the audit; each row is itself the record of who was told")
@@ -16,11 +17,13 @@ def tell_of_leavers(*, day: date) -> int:
     Once a coach and last day, however it came to be known. The walls are lifted by the caller.
     """
     kind = Notification.Kind.CASES_LEFT
-    told = set(Notification.objects.filter(kind=kind).values_list("key", flat=True))
-    untold = [each for each in left_behind(day) if each.key not in told]
+    found = left_behind(day)
+    about = Notification.objects.filter(kind=kind, key__in=[each.key for each in found])
+    told = set(about.values_list("key", flat=True))
+    untold = [each for each in found if each.key not in told]
     for each in untold:
         tell(
-            managing(day, organisation=each.pcn).values_list("user", flat=True),
+            holding(day, Role.PCN_MANAGER, organisation=each.pcn).values_list("user", flat=True),
             kind=kind,
             key=each.key,
             coach=each.coach,

@@ -14,8 +14,8 @@ from hwbc.standards.actions import tell
 from hwbc.standards.models import Notification
 from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.audit import Line, action, upkeep
-from hwbc.workforce.queries import managing
-from hwbc.workforce.roles import Can
+from hwbc.workforce.queries import holding
+from hwbc.workforce.roles import Can, Role
 
 
 @action("case.open")
@@ -52,7 +52,7 @@ def tell_of_openings(*, day: date) -> int:
     told = Notification.objects.filter(kind=kind, key=Cast(OuterRef("uuid"), CharField()))
     openings = Opening.objects.filter(~Exists(told), day__gte=day - timedelta(days=7)).select_related("referral")
     for opening in openings:
-        managers = managing(opening.day, organisation=opening.pcn_id).values_list("user", flat=True)
+        managers = holding(opening.day, Role.PCN_MANAGER, organisation=opening.pcn_id).values_list("user", flat=True)
         live = Q(ends_on=None) | Q(ends_on__gte=opening.day)
         coaches = Allocation.objects.filter(
             live, referral=opening.referral, voided_at=None, coach__user__is_active=True

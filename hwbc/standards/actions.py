@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection, models
-from django.db.models import Q
 from django.utils import timezone
 
 from hwbc.kit.queue import nudge
@@ -18,8 +17,8 @@ from hwbc.standards.queries import CHECKS_LOCK, imports, moment
 from hwbc.standards.rules import NUMBER_KEYS
 from hwbc.workforce.access import Actor
 from hwbc.workforce.audit import Line, action, upkeep
-from hwbc.workforce.models import Coach, Grant, Organisation, User
-from hwbc.workforce.queries import covers
+from hwbc.workforce.models import Coach, Organisation, User
+from hwbc.workforce.queries import covers, holding
 from hwbc.workforce.roles import Role
 
 
@@ -387,15 +386,8 @@ def tell_checks_missed(*, day: date, last: date | None, on: date) -> None:
     """
     if Notification.objects.filter(kind=Notification.Kind.CHECKS_MISSED, key=day.isoformat()).exists():
         return
-    told = Grant.objects.filter(
-        Q(ends_on=None) | Q(ends_on__gte=on),
-        role__in=(Role.HUB_ADMIN, Role.PCN_MANAGER),
-        revoked_at=None,
-        starts_on__lte=on,
-        user__is_active=True,
-    )
     tell(
-        told.values_list("user", flat=True),
+        holding(on, Role.HUB_ADMIN, Role.PCN_MANAGER).values_list("user", flat=True),
         kind=Notification.Kind.CHECKS_MISSED,
         key=day.isoformat(),
         facts={"day": day.isoformat(), "last": last.isoformat() if last else None},

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from hwbc.workforce.access import Actor
 
 
-def managing(day: date, **where: Any) -> QuerySet[Grant]:
-    """The grants live on a day by which somebody whose account is open manages a PCN, deputies' with them."""
+def holding(day: date, *roles: Role, **where: Any) -> QuerySet[Grant]:
+    """The grants live on a day by which an open account holds one of these roles; deputies' with them."""
     live = Q(ends_on=None) | Q(ends_on__gte=day)
     return Grant.objects.filter(
-        live, role=Role.PCN_MANAGER, starts_on__lte=day, revoked_at=None, user__is_active=True, **where
+        live, role__in=roles, starts_on__lte=day, revoked_at=None, user__is_active=True, **where
     )
 
 

@@ -19,7 +19,7 @@ from hwbc.workforce.access import Actor
 from hwbc.workforce.models import Grant
 from hwbc.workforce.roles import Role
 from tests.cast import Cast, Person, person
-from tests.coaching.work import day, do, fresh, given, logged, note, noted, received, since, train
+from tests.coaching.work import bo_signs_in, day, do, fresh, given, logged, note, noted, received, since, train
 from tests.compliance.test_coaching_pages import get, words
 from tests.facts import ago, bring_in
 
@@ -31,10 +31,7 @@ REFUSED = "row-level security"
 
 @pytest.fixture
 def bo(cast: Cast) -> Person:
-    """Bo signs in: a coach at Riverside, like Asha."""
-    somebody = person("Bo Lindqvist")
-    somebody.given(Role.COACH, cast.riverside, cast.coach_bo)
-    return somebody
+    return bo_signs_in(cast)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from coaching.models import Allocation, CoachingSession, Referral, SessionNote
 from hwbc.kit.periods import today
 from hwbc.workforce import walls
 from hwbc.workforce.models import AuditEvent, Coach
-from tests.cast import Cast, Person
+from hwbc.workforce.roles import Role
+from tests.cast import Cast, Person, person
 from tests.facts import ago, bring_in, courses
 
 
@@ -27,6 +28,13 @@ def exempt(cast: Cast, ref: str, first: int = 10, last: int = -10) -> None:
     """A coach is exempt from so many days ago until so many days ago (negative: in as many days)."""
     row = {"coach_ref": ref, "rule": "training.before_referrals", "from": ago(first), "to": ago(last)}
     bring_in(cast, {"exemptions": [{**row, "reason": "Invented reason", "approved_by": "Mo Haddad"}]})
+
+
+def bo_signs_in(cast: Cast) -> Person:
+    """Bo gets an account: a coach at Riverside, like Asha."""
+    somebody = person("Bo Lindqvist")
+    somebody.given(Role.COACH, cast.riverside, cast.coach_bo)
+    return somebody
 
 
 def leaves(cast: Cast, ref: str, days: int) -> None:

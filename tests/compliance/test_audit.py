@@ -19,8 +19,8 @@ from hwbc.workforce.actions import end_post, record_absence
 from hwbc.workforce.models import Absence, AuditEvent, Post
 from hwbc.workforce.roles import Role
 from tests.architecture import modules
-from tests.cast import PASSWORD, Cast, Person, UserFactory, person
-from tests.coaching.work import do, given, logged, received, since, train
+from tests.cast import PASSWORD, Cast, Person, UserFactory
+from tests.coaching.work import bo_signs_in, do, given, logged, received, since, train
 from tests.compliance.exporting import opened as opened_file
 from tests.compliance.test_coaching_pages import filled_in, get, url, words
 from tests.compliance.test_opening import NOTE, opens
@@ -44,10 +44,7 @@ def case(cast: Cast) -> Referral:
 
 @pytest.fixture
 def bo(cast: Cast) -> Person:
-    """Bo signs in: a coach at Riverside, like Asha."""
-    somebody = person("Bo Lindqvist")
-    somebody.given(Role.COACH, cast.riverside, cast.coach_bo)
-    return somebody
+    return bo_signs_in(cast)
 
 
 def lines(*codes: str) -> list[AuditEvent]:

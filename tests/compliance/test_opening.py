@@ -25,7 +25,7 @@ from hwbc.workforce.models import Grant
 from hwbc.workforce.roles import Role
 from tests import facts
 from tests.cast import SETUP, Cast, Person, person
-from tests.coaching.work import audited, count, do, given, logged, received, refuses, since, train
+from tests.coaching.work import audited, bo_signs_in, count, do, given, logged, received, refuses, since, train
 from tests.compliance.test_coaching_pages import get, url, words
 
 pytestmark = pytest.mark.django_db
@@ -35,10 +35,7 @@ REASON = "Asha is ill and the person rang"
 
 @pytest.fixture
 def bo(cast: Cast) -> Person:
-    """Bo signs in: a coach at Riverside, like Asha."""
-    somebody = person("Bo Lindqvist")
-    somebody.given(Role.COACH, cast.riverside, cast.coach_bo)
-    return somebody
+    return bo_signs_in(cast)
 
 
 @pytest.fixture

@@ -25,7 +25,20 @@ from hwbc.workforce.models import Absence, Grant, User
 from hwbc.workforce.roles import Can, Role
 from supervision.models import Meeting
 from tests.cast import PASSWORD, SETUP, Cast, Person, person, with_app
-from tests.coaching.work import audited, count, do, fresh, given, logged, received, refuses, said, since, train
+from tests.coaching.work import (
+    audited,
+    bo_signs_in,
+    count,
+    do,
+    fresh,
+    given,
+    logged,
+    received,
+    refuses,
+    said,
+    since,
+    train,
+)
 from tests.compliance.test_access_pages import grant_of
 from tests.compliance.test_access_pages import said as messages
 from tests.compliance.test_coaching_pages import get, words
@@ -68,10 +81,8 @@ def kim(cast: Cast) -> Person:
 @pytest.fixture
 def bo(cast: Cast) -> Person:
     """Bo, a coach of Riverside who is ready for referrals, signs in."""
-    somebody = person("Bo Lindqvist")
-    somebody.given(Role.COACH, cast.riverside, cast.coach_bo)
     train(cast, "ASHA", "BO")
-    return somebody
+    return bo_signs_in(cast)
 
 
 @pytest.fixture

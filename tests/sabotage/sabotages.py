@@ -499,7 +499,7 @@ ROWS = [
         (
             Edit(
                 "coaching/models.py",
-                "return Q(pcn__in=actor.pcns(can)) | Q(models.Exists(theirs), pcn__in=actor.around(can))",
+                "return Q(pcn__in=actor.pcns(can)) | theirs",
                 "return Q(pcn__in=actor.pcns(can)) | ~Q(pk=None)",
             ),
         ),
@@ -511,7 +511,7 @@ ROWS = [
         (
             Edit(
                 "coaching/models.py",
-                "return Q(models.Exists(theirs), pcn__in=actor.around(can)) | _opened(actor, can, cls.referral_path)",
+                "return theirs | _opened(actor, can, cls.referral_path)",
                 "return Q()",
             ),
         ),

@@ -17,7 +17,7 @@ from hwbc.workforce.access import Actor, Refused
 from hwbc.workforce.actions.factors import set_password as set_password
 from hwbc.workforce.audit import Line, action, upkeep
 from hwbc.workforce.models import Absence, AuditSeal, Coach, Grant, Organisation, Post, User
-from hwbc.workforce.queries import managing
+from hwbc.workforce.queries import holding
 from hwbc.workforce.recording import (
     Faults,
     anew,
@@ -192,7 +192,7 @@ def revoke(actor: Actor, *, grants: Sequence[Grant]) -> int:
     managed = {grant.organisation_id: grant for grant in grants if _manages(grant)}
     for pcn, grant in sorted(managed.items()) if not actor.job else ():
         _wait(f"managers of {pcn}")
-        others = managing(today(), organisation=pcn, deputises=None)
+        others = holding(today(), Role.PCN_MANAGER, organisation=pcn, deputises=None)
         if not others.exclude(pk__in=ending).exists():
             raise ValidationError(
                 f"{grant.user.name} is the last PCN manager of {grant.organisation.name}. Make somebody else PCN "

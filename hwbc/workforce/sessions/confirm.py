@@ -44,9 +44,8 @@ def another_key(request: HttpRequest) -> None:
 
     session, user = request.session, request.user
     session.cycle_key()
-    if user.is_authenticated and (
-        noted := sign_in.noted_as(session)
-    ):  # the list of their sessions follows at once: ending it there ends this one
+    noted = sign_in.noted_as(session)
+    if user.is_authenticated and noted:  # the list of their sessions follows at once: ending it there ends this one
         key = session.session_key or ""
         seen(user=user, noted=noted, key=key)
         sign_in.note(session, key)
