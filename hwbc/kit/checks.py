@@ -1,6 +1,6 @@
-"""Deployment check: what is not on this machine is reached by TLS with a checked certificate, or on a private network.
+"""Deployment checks: others are reached by TLS with a checked certificate; what setting up makes is there.
 
-`python manage.py check --deploy` asks it. What it knows are the addresses in the settings: it calls nobody.
+`python manage.py check --deploy` asks them. What they know are the addresses in the settings: nobody is called.
 """
 
 import ipaddress
@@ -20,6 +20,15 @@ _PRIVATE = "Or name it in PRIVATE_NETWORK, if only machines of yours can listen 
 def others_are_reached_by_tls(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """A warning for each address by which database, broker or mail server would be reached in the clear, or blindly."""
     return [*_databases(), *_broker(), *_mail()]
+
+
+@register(deploy=True)
+def common_passwords_are_known(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A warning where the list is not there: whoever chose a password would be shown an error."""
+    if (settings.BUILD_DIR / "common-passwords.txt").exists():
+        return []
+    hint = "Run `make setup`, or `python -m hwbc.kit.assets` as the Dockerfile does."
+    return [Warning("The list of common passwords was not made.", hint=hint, id="hwbc.W004")]
 
 
 def _databases() -> Iterator[CheckMessage]:

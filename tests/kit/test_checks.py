@@ -1,12 +1,13 @@
-"""The deployment check: who is reached in the clear, or without looking at the certificate."""
+"""The deployment checks: who is reached in the clear, or without looking at the certificate; what was not made."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.checks import run_checks
 
-from hwbc.kit.checks import others_are_reached_by_tls
+from hwbc.kit.checks import common_passwords_are_known, others_are_reached_by_tls
 from hwbc.settings import database
 
 CA = "sslrootcert=/etc/ssl/hwbc/ca.pem"
@@ -81,3 +82,11 @@ def test_the_deployment_check_asks_it_and_a_start_does_not(settings: Any) -> Non
     settings.REDIS_URL = "redis://broker.example/0"
     ids = [[message.id for message in run_checks(include_deployment_checks=deploy)] for deploy in (True, False)]
     assert ["hwbc.W002" in found for found in ids] == [True, False]
+
+
+def test_a_list_of_common_passwords_that_was_not_made_is_warned_of(settings: Any, tmp_path: Path) -> None:
+    assert common_passwords_are_known(None) == []
+    settings.BUILD_DIR = tmp_path
+    [warning] = common_passwords_are_known(None)
+    assert warning.id == "hwbc.W004"
+    assert "make setup" in str(warning.hint)
